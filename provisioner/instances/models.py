@@ -1,0 +1,63 @@
+"""One app for one administration. `InstancePeriod` is its history, written by a trigger."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from provisioner.db import Created, Id, Json, Model, Since, Version
+from provisioner.instances.lifecycle import Environment, Health, State
+
+
+class Instance(Model):
+    __tablename__ = "instance"
+    __audited__ = (
+        "id", "administration_id", "app_id", "environment", "host_id", "port", "address", "state",
+        "desired_release_id", "applied_release_id", "failed_release_id", "settings",
+    )  # fmt: skip
+
+    id: Mapped[Id]
+    short_id: Mapped[str] = mapped_column(unique=True)  # unix user, database and service names derive from it
+    administration_id: Mapped[UUID] = mapped_column(ForeignKey("administration.id"))
+    app_id: Mapped[UUID] = mapped_column(ForeignKey("app.id"))
+    environment: Mapped[Environment]
+    host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))
+    port: Mapped[int]
+    hostname: Mapped[str]  # <app>-<slug>.<zone>
+    address: Mapped[str]  # where it answers, as a URL
+    state: Mapped[State]
+    desired_release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
+    applied_release_id: Mapped[UUID | None] = mapped_column(ForeignKey("release.id"))
+    failed_release_id: Mapped[UUID | None] = mapped_column(ForeignKey("release.id"))
+    settings: Mapped[Json]
+    health: Mapped[Health]
+    health_at: Mapped[datetime | None]
+    created_at: Mapped[Created]
+    version: Mapped[Version]
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class InstancePeriod(Model):
+    """What an instance was during `valid`: what questions "as of" read."""
+
+    __tablename__ = "instance_period"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    valid: Mapped[Since] = mapped_column(primary_key=True)
+    state: Mapped[State]
+    host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))
+    address: Mapped[str]
+    desired_release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
+    applied_release_id: Mapped[UUID | None] = mapped_column(ForeignKey("release.id"))
+    settings: Mapped[Json]
+
+
+class InstanceSecret(Model):
+    __tablename__ = "instance_secret"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key_id: Mapped[str]
+    sealed: Mapped[bytes]

@@ -1,0 +1,68 @@
+"""The queue: PostgreSQL is the only one who knows what is to be done, by whom, and how far it is."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from provisioner.db import Created, Id, Json, Model
+from provisioner.jobs.lifecycle import JobState
+
+
+class Job(Model):
+    __tablename__ = "job"
+    __audited__ = ("id", "instance_id", "request_id", "action", "release_id", "state", "attempt", "cause")
+
+    id: Mapped[Id]
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"))
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"))
+    action: Mapped[str]
+    release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
+    digest: Mapped[str]  # of the app's folder when the request was approved
+    site: Mapped[str]
+    state: Mapped[JobState]
+    retry_safe: Mapped[bool]
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    timeout: Mapped[int]  # seconds for one attempt
+    queued_at: Mapped[Created]
+    started_at: Mapped[datetime | None]
+    deadline: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    owner: Mapped[str | None]
+    fence: Mapped[int | None]  # of the running or last attempt
+    lease_until: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    cause: Mapped[str | None]  # a code of lifecycle.Cause: why it ended, or was put back
+    report: Mapped[Json]  # what the playbook reported
+    events_emitted: Mapped[int] = mapped_column(default=0)
+    events_stored: Mapped[int] = mapped_column(default=0)
+
+
+class Fence(Model):
+    """The highest attempt ever started on an instance. Whoever carries a lower number is history."""
+
+    __tablename__ = "fence"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    value: Mapped[int]
+
+
+class JobEvent(Model):
+    """One line of a run's story, as Ansible told it."""
+
+    __tablename__ = "job_event"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    counter: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[Created]
+    kind: Mapped[str]  # ansible-runner's event name
+    play: Mapped[str]
+    role: Mapped[str]
+    task: Mapped[str]
+    host: Mapped[str]
+    changed: Mapped[bool]
+    stdout: Mapped[str]
+    result: Mapped[Json]

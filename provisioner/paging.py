@@ -1,0 +1,69 @@
+"""Pages of long lists by keyset: every page costs the same, wherever it stands."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
+
+from provisioner.db import db
+from provisioner.errors import Invalid
+from provisioner.secrets import service as secrets
+
+DEFAULT_SIZE = 50
+MOST = 200
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    size: int = DEFAULT_SIZE
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a list; `next` is the cursor of the following page, None on the last."""
+
+    rows: Sequence[Row[Any]]
+    next: str | None
+
+
+def _signer(bound_to: dict[str, Any]) -> URLSafeSerializer:
+    return URLSafeSerializer(secrets.derived("cursor"), salt=json.dumps(bound_to, sort_keys=True, default=str))
+
+
+def _write(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _read(column: ColumnElement[Any], text: str) -> Any:
+    readers: dict[type, Any] = {UUID: UUID, datetime: datetime.fromisoformat, bytes: bytes.fromhex}
+    kind = column.type.python_type
+    return literal(readers.get(kind, kind)(text), column.type)
+
+
+def page(
+    query: Select[Any], order: Sequence[ColumnElement[Any]], wanted: PageRequest, bound_to: dict[str, Any], *, newest_first: bool = False
+) -> Page:
+    """One page of `query`, ordered by `order` (its last column unique, all of them selected).
+
+    `bound_to` are the filters: a cursor is signed for them, and refused with any other (Invalid).
+    """
+    size = max(1, min(wanted.size, MOST))
+    if wanted.cursor:
+        try:
+            after = _signer(bound_to).loads(wanted.cursor)
+        except BadSignature:
+            raise Invalid("This page reference does not belong to this list. Start again from its first page.") from None
+        values = tuple_(*(_read(column, text) for column, text in zip(order, after, strict=True)))
+        query = query.where(tuple_(*order) < values if newest_first else tuple_(*order) > values)
+    ordering = [column.desc() for column in order] if newest_first else list(order)
+    rows = db.session.execute(query.order_by(*ordering).limit(size + 1)).all()
+    if len(rows) <= size:
+        return Page(rows, None)
+    last = rows[size - 1]._mapping  # noqa: SLF001 - the documented way to read a row by column
+    return Page(rows[:size], _signer(bound_to).dumps([_write(last[column]) for column in order]))
