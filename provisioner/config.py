@@ -25,12 +25,13 @@ class Settings:
     bind: str = "127.0.0.1"
     port: int = 0  # 0: the first free one from 8000
     public_url: str = ""  # how people reach the web pages; empty: http://<bind>:<port>
+    proxies: int = 0  # how many proxies of ours stand in front and set X-Forwarded-*
     playbooks_dir: str = ""  # empty: the playbooks inside the package
     zone: str = "apps.example"  # instances get <app>-<slug>.<zone>
     sites: str = "local"  # comma-separated sites that this worker serves
     worker_concurrency: int = 2
     lease: int = 60
-    heartbeat: int = 15
+    heartbeat: int = 5
     quiesce: int = 30
     insecure_cookie: bool = True  # False wherever TLS stands in front
     session_idle: int = 30 * 60

@@ -37,6 +37,7 @@ class Step:
     afterwards: State | None  # None: as before
     on_failure: State | None = None
     applies_release: bool = False  # success means that the desired release is in place
+    read_only: bool = False  # may be stopped anywhere
 
 
 STEPS: dict[Action, Step] = {
@@ -44,9 +45,18 @@ STEPS: dict[Action, Step] = {
         frozenset({State.PLANNED, State.FAILED}), State.ACTIVE, on_failure=State.FAILED, applies_release=True
     ),
     Action.UPDATE: Step(frozenset({State.ACTIVE}), State.ACTIVE, applies_release=True),
-    Action.CHECK: Step(frozenset({State.ACTIVE, State.SUSPENDED}), None),
+    Action.CHECK: Step(frozenset({State.ACTIVE, State.SUSPENDED}), None, read_only=True),
 }
 
 
 def may(action: Action, state: State) -> bool:
     return state in STEPS[action].allowed_from
+
+
+def is_known(action: Action, *, failed: bool, serving: bool) -> bool:
+    """Whether it is certain what an unsuccessful action left behind.
+
+    `failed`: its playbook came to its own end, so that it could clean up; `serving`: it reported that the release of before serves again.
+    A first provisioning that failed has nothing to lose and is kept as it is.
+    """
+    return STEPS[action].read_only or serving or (failed and STEPS[action].on_failure is not None)

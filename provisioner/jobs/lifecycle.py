@@ -43,8 +43,29 @@ def after_quiesce(*, retry_safe: bool, attempt: int, max_attempts: int) -> JobSt
     return JobState.QUEUED if retry_safe and attempt < max_attempts else JobState.NEEDS_ATTENTION
 
 
-def after_stop(cause: Cause, *, touched: bool) -> JobState:
-    """Where a job goes whose run was killed; `touched`: a task had started on the target."""
-    if touched:
-        return JobState.NEEDS_ATTENTION
-    return JobState.TIMED_OUT if cause is Cause.DEADLINE else JobState.CANCELLED
+class End(StrEnum):
+    """How a run came to its end, as the worker saw it."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # a task failed
+    UNREACHABLE = "unreachable"  # the host did not answer
+    BROKEN = "broken"  # the run ended without saying how
+    CANCELLED = "cancelled"  # killed because somebody asked
+    DEADLINE = "deadline"  # killed because it took too long
+
+
+CAUSES = {
+    End.FAILED: Cause.PLAYBOOK_FAILED,
+    End.UNREACHABLE: Cause.UNREACHABLE,
+    End.BROKEN: Cause.RUN_BROKEN,
+    End.CANCELLED: Cause.CANCELLED,
+    End.DEADLINE: Cause.DEADLINE,
+}
+CLEAN = {End.SUCCEEDED: JobState.SUCCEEDED, End.CANCELLED: JobState.CANCELLED, End.DEADLINE: JobState.TIMED_OUT}
+
+
+def verdict(end: End, *, known: bool) -> tuple[JobState, Cause | None]:
+    """The state a job ends in. `known`: what the instance is like now is certain; else a person must look."""
+    if end is End.SUCCEEDED:
+        return JobState.SUCCEEDED, None
+    return (CLEAN.get(end, JobState.FAILED) if known else JobState.NEEDS_ATTENTION), CAUSES[end]

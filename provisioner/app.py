@@ -1,0 +1,65 @@
+"""The whole service as a WSGI application: the foundation and the list of doors."""
+
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from provisioner.accounts import api as accounts_api, pages as accounts_pages
+from provisioner.accounts.doors import init_accounts
+from provisioner.administrations import api as administrations_api, pages as administrations_pages
+from provisioner.catalogue import api as catalogue_api, pages as catalogue_pages
+from provisioner.config import Settings, settings as read_settings
+from provisioner.foundation import foundation
+from provisioner.instances import api as instances_api, pages as instances_pages
+from provisioner.jobs import api as jobs_api, pages as jobs_pages
+from provisioner.log import init_logging
+from provisioner.presentation import init_presentation
+from provisioner.reports import api as reports_api, pages as reports_pages
+from provisioner.requests import api as requests_api, pages as requests_pages
+from provisioner.web import init_web
+
+APIS = (
+    accounts_api,
+    administrations_api,
+    catalogue_api,
+    instances_api,
+    jobs_api,
+    requests_api,
+    reports_api,
+)
+PAGES = (
+    accounts_pages,
+    administrations_pages,
+    catalogue_pages,
+    instances_pages,
+    jobs_pages,
+    requests_pages,
+    reports_pages,
+)
+OPENAPI = {
+    "API_TITLE": "Provisioner",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/api/v1",
+    "OPENAPI_JSON_PATH": "openapi.json",
+}
+LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """What gunicorn serves; opens no connection before the first request."""
+    settings = settings or read_settings()
+    init_logging(settings)
+    app = foundation(settings)
+    app.config.from_mapping(**OPENAPI, MAX_CONTENT_LENGTH=LARGEST_UPLOAD)
+    hops = settings.proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    init_web(app)
+    init_accounts(app)
+    init_presentation(app)
+    api = Api(app)
+    for room in APIS:
+        api.register_blueprint(room.blp)
+    for room in PAGES:
+        app.register_blueprint(room.blp)
+    return app

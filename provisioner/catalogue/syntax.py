@@ -1,0 +1,78 @@
+"""Checks on playbooks that need Ansible: they parse, and nothing in them hands a text to a shell."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provisioner.catalogue.folders import AppFolder, Broken, Fault
+
+SHELLS = {"shell", "raw", "script", "expect"}
+COMMANDS = {"command"}
+PLACE = re.compile(r"(?:The error appears to be in '|Origin: )(?P<file>[^':\n]+)'?.*?(?:line |:)(?P<line>\d+)", re.S)
+
+
+def check(root: Path, folder: AppFolder) -> None:
+    """Broken with every fault found in the playbooks of this app and in the roles."""
+    faults = [fault for path in _playbooks(root, folder) for fault in _shells(root, path)]
+    faults += _unparsable(root, folder)
+    if faults:
+        raise Broken(faults)
+
+
+def _playbooks(root: Path, folder: AppFolder) -> list[Path]:
+    return [*sorted((root / "apps" / folder.slug).glob("*.yml")), *sorted((root / "roles").glob("*/*/*.yml"))]
+
+
+def _tasks(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Every key of every mapping below a node, with its value."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield str(key.value), key, value
+            yield from _tasks(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _tasks(item)
+
+
+def _shells(root: Path, path: Path) -> Iterator[Fault]:
+    """Modules that give a line of text to a shell, and commands that are not a list of arguments."""
+    name = str(path.relative_to(root))
+    try:
+        tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # the syntax check says it better
+    for key, node, value in _tasks(tree):
+        module = key.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+        free_form = module in COMMANDS and not _has(value, "argv")
+        if (module in SHELLS and _is_module(key, value)) or (free_form and _is_module(key, value)):
+            yield Fault(name, node.start_mark.line + 1, f"{key} hands a text to a shell or splits it: use command with argv")
+
+
+def _has(value: yaml.Node, wanted: str) -> bool:
+    return isinstance(value, yaml.MappingNode) and any(key.value == wanted for key, _ in value.value)
+
+
+def _is_module(key: str, value: yaml.Node) -> bool:
+    return key.startswith("ansible.") or isinstance(value, yaml.ScalarNode)
+
+
+def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
+    """What `ansible-playbook --syntax-check` says of the app's actions, all in one run."""
+    books = [f"apps/{folder.slug}/{action}.yml" for action in folder.manifest["actions"]]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-i", "localhost,", *books]
+    environment: dict[str, Any] = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    # A host list only: the configured inventory plugins would refuse it.
+    environment["ANSIBLE_INVENTORY_ENABLED"] = "host_list"
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return []
+    place = PLACE.search(done.stderr)
+    file, line = (place["file"], int(place["line"])) if place else (f"{root}/apps/{folder.slug}", 1)
+    reason = next((text for text in done.stderr.splitlines() if text.startswith(("[ERROR]", "ERROR!"))), done.stderr[-500:])
+    return [Fault(file.removeprefix(f"{root}/"), line, reason.removeprefix("[ERROR]: "))]

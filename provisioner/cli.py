@@ -1,0 +1,68 @@
+"""The command line: `provisioner`. Each room brings its commands; this module gives them a context and turns errors into messages."""
+
+import getpass
+import sys
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from provisioner.accounts.cli import tokens, users
+from provisioner.administrations.cli import administrations
+from provisioner.audit.service import Actor, Via, acting
+from provisioner.catalogue.cli import catalogue
+from provisioner.config import settings
+from provisioner.demo.cli import demo
+from provisioner.embedded.cli import doctor, up
+from provisioner.embedded.layout import owner_database_url
+from provisioner.errors import DomainError, Invalid, Unavailable
+from provisioner.foundation import foundation
+from provisioner.hosts.cli import hosts
+from provisioner.instances.cli import instances
+from provisioner.jobs.cli import jobs
+from provisioner.migrations.run import migrate
+from provisioner.reports.cli import report
+from provisioner.requests.cli import request
+
+WITHOUT_DATABASE = {"up", "doctor", "demo", "database"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="provisioner")
+@click.pass_context
+def provisioner(context: click.Context) -> None:
+    """Keep the register of administrations and of what each one runs; provision and update their instances."""
+    if context.invoked_subcommand not in WITHOUT_DATABASE and not context.resilient_parsing:
+        context.with_resource(foundation(settings()).app_context())
+        context.with_resource(acting(Actor(Via.CLI, on_behalf_of=f"shell:{getpass.getuser()}")))
+
+
+@provisioner.group()
+def database() -> None:
+    """The service's own database."""
+
+
+@database.command("migrate")
+def migrate_database() -> None:
+    """Bring the tables to the newest step; harmless to repeat."""
+    migrate(owner_database_url(settings()))
+
+
+for command in (administrations, catalogue, demo, doctor, hosts, instances, jobs, report, request, tokens, up, users):
+    provisioner.add_command(command)
+
+
+def _explain(error: DomainError) -> str:
+    faults = error.errors if isinstance(error, Invalid) else []
+    return "\n".join([str(error), *(f"  {fault['pointer']}: {fault['detail']}" for fault in faults)])
+
+
+def main() -> None:
+    """Run a command; a refusal is a message on standard error and exit code 1, never a trace."""
+    try:
+        provisioner()
+    except DomainError as error:
+        message = _explain(error)
+    except OperationalError:
+        message = str(Unavailable())
+    click.echo(f"provisioner: {message}", err=True)
+    sys.exit(1)

@@ -1,0 +1,31 @@
+"""The secrets of an instance: generated once, kept sealed, opened only for its own runs."""
+
+import secrets as random
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import select
+
+from provisioner.db import db
+from provisioner.instances.models import InstanceSecret
+from provisioner.secrets import service as secrets
+
+BYTES = 18  # 24 characters of base64url
+
+
+def _place(instance_id: UUID, name: str) -> str:
+    return f"instance_secret/{instance_id}/{name}"
+
+
+def generate(instance_id: UUID, names: Iterable[str]) -> None:
+    """Make the secrets that the app wants; those that exist stay as they are."""
+    there = set(db.session.scalars(select(InstanceSecret.name).where(InstanceSecret.instance_id == instance_id)))
+    for name in set(names) - there:
+        sealed = secrets.seal(random.token_urlsafe(BYTES), place=_place(instance_id, name))
+        db.session.add(InstanceSecret(instance_id=instance_id, name=name, key_id=sealed.key_id, sealed=sealed.box))
+
+
+def opened(instance_id: UUID) -> dict[str, str]:
+    """All secrets of the instance, by name."""
+    rows = db.session.scalars(select(InstanceSecret).where(InstanceSecret.instance_id == instance_id))
+    return {row.name: secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance_id, row.name)) for row in rows}

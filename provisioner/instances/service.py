@@ -1,0 +1,185 @@
+"""What happens to instances. Requests ask for it, jobs carry it out; here the instance itself moves."""
+
+import secrets
+import string
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+
+from provisioner.administrations.models import Administration
+from provisioner.audit import service as audit
+from provisioner.catalogue.models import App, Release
+from provisioner.db import Json, db
+from provisioner.errors import Conflict, NotFound
+from provisioner.hosts import queries as hosts
+from provisioner.instances import secrets as instance_secrets
+from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known, may
+from provisioner.instances.models import Instance
+from provisioner.instances.placement import place
+from provisioner.jobs import service as jobs
+from provisioner.jobs.lifecycle import End, JobState, Resolution
+from provisioner.jobs.models import Job
+
+
+def _short_id() -> str:
+    """Ten characters that serve as unix user, database and service name; the first is a letter."""
+    alphabet = string.ascii_lowercase + string.digits
+    return secrets.choice(string.ascii_lowercase) + "".join(secrets.choice(alphabet) for _ in range(9))
+
+
+def held(instance_id: UUID) -> Instance:
+    """The instance, its row held until the end of the transaction: acts on one instance take turns."""
+    instance = db.session.scalar(select(Instance).where(Instance.id == instance_id).with_for_update())
+    if instance is None:
+        raise NotFound(kind="instance", key=instance_id)
+    return instance
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A new instance, checked and ready to be placed."""
+
+    administration: Administration
+    app: App
+    release: Release
+    environment: Environment
+    settings: Json
+
+
+def hostname(wanted: Wanted, zone: str) -> str:
+    training = "-training" if wanted.environment is Environment.TRAINING else ""
+    return f"{wanted.app.slug}-{wanted.administration.slug}{training}.{zone}"
+
+
+def reserve(wanted: Wanted, zone: str) -> Instance:
+    """Enter a planned instance, with a place and its secrets. The caller holds the administration's row."""
+    spot = place()
+    instance = Instance(
+        id=uuid4(),
+        short_id=_short_id(),
+        administration_id=wanted.administration.id,
+        app_id=wanted.app.id,
+        environment=wanted.environment,
+        host_id=spot.host.id,
+        port=spot.port,
+        hostname=hostname(wanted, zone),
+        address=f"http://{spot.host.address}:{spot.port}/",
+        state=State.PLANNED,
+        desired_release_id=wanted.release.id,
+        settings=wanted.settings,
+        health=Health.UNKNOWN,
+    )
+    db.session.add(instance)
+    db.session.flush()
+    instance_secrets.generate(instance.id, wanted.app.manifest["secrets"])
+    audit.record(
+        "instance.plan",
+        "instance",
+        instance.id,
+        administration_id=instance.administration_id,
+        after={"app": wanted.app.slug, "environment": wanted.environment, "address": instance.address},
+    )
+    return instance
+
+
+def begin(instance: Instance, action: Action, release: Release, request_id: UUID) -> Job:
+    """Queue an action on an instance whose row the caller holds; refused where the state or an open job forbids it."""
+    jobs.refuse_if_busy(instance.id)
+    if not may(action, instance.state):
+        raise Conflict("An instance that is %(state)s cannot be asked to %(action)s.", state=instance.state, action=action)
+    app = release.app
+    instance.desired_release_id = release.id
+    return jobs.submit(
+        jobs.Order(
+            instance_id=instance.id,
+            administration_id=instance.administration_id,
+            request_id=request_id,
+            action=action,
+            release_id=release.id,
+            digest=app.digest,
+            site=hosts.by_id(instance.host_id).site,
+            retry_safe=action in app.manifest["retry_safe"],
+            timeout=app.manifest["timeouts"][action],
+        )
+    )
+
+
+def _move(instance: Instance, action: Action, state: State, reason: str | None = None) -> None:
+    if instance.state is not state:
+        audit.record(
+            f"instance.{action}",
+            "instance",
+            instance.id,
+            administration_id=instance.administration_id,
+            before={"state": instance.state},
+            after={"state": state},
+            reason=reason,
+        )
+        instance.state = state
+
+
+def _succeeded(instance: Instance, action: Action, release_id: UUID, reason: str | None = None) -> None:
+    step = STEPS[action]
+    if step.applies_release:
+        instance.applied_release_id = release_id
+        instance.failed_release_id = None
+    _move(instance, action, step.afterwards or instance.state, reason)
+
+
+def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | None = None) -> None:
+    step = STEPS[action]
+    if step.applies_release:
+        instance.failed_release_id = release_id
+        instance.desired_release_id = instance.applied_release_id or instance.desired_release_id
+    _move(instance, action, step.on_failure or instance.state, reason)
+
+
+def _learn_health(instance: Instance, report: Json) -> None:
+    if "health" in report:
+        healthy = report["health"] == Health.HEALTHY
+        instance.health = Health.HEALTHY if healthy else Health.UNHEALTHY
+        instance.health_at = func.clock_timestamp()
+
+
+def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
+    """End an attempt: the job under its fence, and the instance as the outcome says, in one transaction.
+
+    A failed update counts as failed only if its playbook reports that the release of before serves again; else a person must look.
+    """
+    instance = held(claim.instance_id)
+    job = jobs.locked(claim.job_id)
+    action = Action(claim.action)
+    serving = instance.applied_release_id is not None and outcome.report.get("active_version") == _version(instance.applied_release_id)
+    known = is_known(action, failed=outcome.end is End.FAILED, serving=serving)
+    state = jobs.conclude(claim, outcome, known=known)
+    _learn_health(instance, outcome.report)
+    if state is JobState.SUCCEEDED:
+        _succeeded(instance, action, job.release_id)
+    elif state is JobState.FAILED:
+        _failed(instance, action, job.release_id)
+    return state
+
+
+def _version(release_id: UUID) -> str | None:
+    return db.session.scalar(select(Release.version).where(Release.id == release_id))
+
+
+def resolve(job_id: UUID, resolution: Resolution, reason: str) -> Job:
+    """A person says how a job that needs attention ended, or that it shall be tried again."""
+    instance_id = db.session.scalar(select(Job.instance_id).where(Job.id == job_id))
+    if instance_id is None:
+        raise NotFound(kind="job", key=job_id)
+    instance = held(instance_id)
+    job = jobs.locked(job_id)
+    state = {
+        Resolution.RETRY: JobState.QUEUED,
+        Resolution.SUCCEEDED: JobState.SUCCEEDED,
+        Resolution.FAILED: JobState.FAILED,
+    }[resolution]
+    jobs.settle(job, state, reason)
+    if resolution is Resolution.SUCCEEDED:
+        _succeeded(instance, Action(job.action), job.release_id, reason)
+    elif resolution is Resolution.FAILED:
+        _failed(instance, Action(job.action), job.release_id, reason)
+    return job

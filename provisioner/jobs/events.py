@@ -1,0 +1,94 @@
+"""The story of a run: stored in batches under the fence, read by cursor."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, func, select, text, tuple_, update
+
+from provisioner.db import Json, db
+from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.models import Job, JobEvent
+from provisioner.jobs.service import Claim, Fenced
+
+CAP = 64 * 1024  # characters of one event's output that are kept
+UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a run. `counter` counts from 1 within the attempt, without gaps."""
+
+    counter: int
+    kind: str
+    stdout: str = ""
+    play: str = ""
+    role: str = ""
+    task: str = ""
+    host: str = ""
+    changed: bool = False
+    result: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, order=True)
+class Cursor:
+    """A place in a job's story; what Last-Event-ID carries as `attempt-counter`."""
+
+    attempt: int = 0
+    counter: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.attempt}-{self.counter}"
+
+    @classmethod
+    def parse(cls, written: str) -> "Cursor":
+        """The start of the story for anything that is not a cursor."""
+        match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", written)
+        return cls(int(match[1]), int(match[2])) if match else cls()
+
+
+def printable(written: str) -> str:
+    """Without terminal sequences, control and direction characters; cut where it is too long."""
+    clean = UNPRINTABLE.sub("", written)
+    return clean if len(clean) <= CAP else f"{clean[:CAP]}\n[... {len(clean) - CAP} more characters]"
+
+
+STORE = text("""
+    INSERT INTO job_event (job_id, attempt, counter, kind, play, role, task, host, changed, stdout, result)
+    SELECT :job_id, :attempt, e.* FROM jsonb_to_recordset(CAST(:events AS jsonb))
+        AS e(counter int, kind text, play text, role text, task text, host text, changed bool, stdout text, result jsonb)
+    ON CONFLICT DO NOTHING
+""")
+
+
+def store(held: Claim, events: Sequence[Event]) -> None:
+    """Keep these events, once however often they are sent; Fenced if the attempt may not write any more."""
+    stored = db.session.execute(
+        STORE, {"job_id": held.job_id, "attempt": held.attempt, "events": orjson.dumps([asdict(event) for event in events]).decode()}
+    )
+    counted = db.session.execute(
+        update(Job)
+        .where(Job.id == held.job_id, Job.fence == held.fence, Job.state == JobState.RUNNING)
+        .values(events_stored=Job.events_stored + stored.rowcount)
+    )
+    if counted.rowcount == 0:
+        raise Fenced
+
+
+def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Row[Any]]:
+    """The next events of the job's story, oldest first."""
+    place = tuple_(JobEvent.attempt, JobEvent.counter)
+    return db.session.execute(
+        select(JobEvent.attempt, JobEvent.counter, JobEvent.at, JobEvent.kind, JobEvent.play, JobEvent.role, JobEvent.task,
+               JobEvent.host, JobEvent.changed, JobEvent.stdout, JobEvent.result)
+        .where(JobEvent.job_id == job_id, place > tuple_(cursor.attempt, cursor.counter))
+        .order_by(JobEvent.attempt, JobEvent.counter)
+        .limit(limit)
+    ).all()  # fmt: skip
+
+
+def count(job_id: UUID) -> int:
+    return db.session.scalar(select(func.count()).where(JobEvent.job_id == job_id)) or 0

@@ -1,0 +1,61 @@
+"""What happens without anybody asking: `python -m worker.dispatcher`. It is safe to run any number of them."""
+
+import signal
+import time
+
+import psycopg
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from provisioner.audit.service import Actor, Via, acting
+from provisioner.config import settings
+from provisioner.db import db, transaction
+from provisioner.embedded.layout import database_url
+from provisioner.jobs import service as jobs
+from provisioner.log import init_logging
+from worker.doorbell import ring
+from worker.main import flask
+
+SWEEP = 5.0  # seconds between rounds when nobody calls
+
+log = structlog.get_logger()
+
+
+def sweep() -> None:
+    """One round of duties."""
+    with flask.app_context(), acting(Actor(Via.WORKER)):
+        with transaction():
+            reaped = jobs.reap()
+        if reaped:
+            log.warning("leases ran out", jobs=reaped)
+        ring()
+        db.session.remove()
+
+
+def listen() -> None:
+    """Sweep at every call, and every SWEEP seconds, for as long as the connection holds."""
+    url = database_url(settings()).replace("+psycopg", "", 1)
+    with psycopg.connect(url, autocommit=True, application_name="provisioner dispatcher") as connection:
+        connection.execute(f"LISTEN {jobs.CHANNEL}")
+        while True:
+            sweep()
+            for _ in connection.notifies(timeout=SWEEP, stop_after=1):
+                pass
+
+
+def main() -> None:
+    init_logging(settings())
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
+    while True:
+        try:
+            listen()
+        except (psycopg.OperationalError, OperationalError) as error:
+            log.warning("the database is away, will try again", error=str(error).splitlines()[0])
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None

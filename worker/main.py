@@ -1,0 +1,47 @@
+"""The Celery application: `celery -A worker.main worker`.
+
+Celery only carries doorbells here. PostgreSQL keeps the queue (docs/decisions/0001-postgresql-is-the-queue.md), so a message may be
+lost, doubled or late without harm, and everything in Celery that promises more than a doorbell is switched off.
+"""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from flask import Flask
+from kombu import Queue
+
+from provisioner.foundation import foundation
+from provisioner.config import settings
+from provisioner.db import db
+from provisioner.embedded.layout import celery_broker_url
+from provisioner.log import init_logging
+
+DOORBELL_EXPIRES = 60
+
+flask: Flask = foundation(settings())
+app = Celery("worker", broker=celery_broker_url(settings()), include=["worker.tasks"], set_as_current=False)
+app.conf.update(
+    accept_content=["json"],
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True},
+    task_acks_late=False,
+    task_ignore_result=True,
+    task_queues=[Queue(site) for site in settings().sites.split(",")],
+    task_default_queue=settings().sites.split(",")[0],
+    worker_concurrency=settings().worker_concurrency,
+    worker_disable_prefetch=True,
+    worker_hijack_root_logger=False,
+    worker_prefetch_multiplier=1,
+)
+
+
+@setup_logging.connect
+def _log_as_we_do(**_: Any) -> None:
+    init_logging(settings())
+
+
+@worker_process_init.connect
+def _leave_connections_to_the_parent(**_: Any) -> None:
+    with flask.app_context():
+        db.engine.dispose(close=False)

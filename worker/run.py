@@ -1,0 +1,108 @@
+"""Starting the run of a job and listening to it, from the worker's side."""
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from provisioner.instances.variables import RunOrder
+from worker import inventory, sandbox
+
+FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
+PREFIX = "provisioner-run-"
+# What a run may know of the worker's environment: where programs, certificates and package indexes are; no address, no key.
+ALLOWED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy")
+ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
+
+
+def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
+
+
+def sweep_folders() -> None:
+    """Remove what runs of dead workers left behind; secrets among it."""
+    for folder in FOLDER.glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Run:
+    """One ansible-playbook in its sandbox. Use as a context manager: leaving it kills what is left, and removes the files."""
+
+    def __init__(self, order: RunOrder, name: str, patience: float) -> None:
+        self._folder = FOLDER / f"{PREFIX}{os.getpid()}-{name}"
+        self._order = order
+        self._patience = patience
+        self._rest = b""
+
+    def __enter__(self) -> "Run":
+        self._folder.mkdir(mode=0o700)
+        (self._folder / "tmp").mkdir(mode=0o700)
+        inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
+        order = {"project": self._order.project, "playbook": self._order.playbook, "patience": self._patience}
+        (self._folder / "order.json").write_text(json.dumps(order))
+        self._process = subprocess.Popen(
+            sandbox.wrapped([sys.executable, "-m", "worker.supervisor", str(self._folder)]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=scrubbed(os.environ),
+            start_new_session=True,
+        )
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._output, selectors.EVENT_READ)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._selector.close()
+        self._output.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _output(self) -> Any:
+        return self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def prove(self) -> None:
+        """Tell the supervisor that the database has just confirmed our lease."""
+        try:
+            self._input.write(b"mine\n")
+            self._input.flush()
+        except BrokenPipeError:
+            pass  # it is gone; reading will say so
+
+    @property
+    def _input(self) -> Any:
+        return self._process.stdin
+
+    def messages(self, timeout: float) -> Iterator[dict[str, Any]] | None:
+        """What the supervisor said within `timeout` seconds; None once it has closed its mouth for good."""
+        if not self._selector.select(timeout):
+            return iter(())
+        chunk = os.read(self._output.fileno(), 1 << 20)
+        if not chunk:
+            return None
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return (json.loads(line) for line in lines)
+
+    def kill(self) -> None:
+        """End the whole tree: the supervisor dies with its input, and its namespace with it; then the fence itself is killed."""
+        try:
+            self._input.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

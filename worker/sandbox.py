@@ -1,0 +1,36 @@
+"""Fencing in a run, so that killing one process kills everything that it started.
+
+Ansible forks, daemonises and waits in places that no signal reaches; the one thing that ends them all is the end of their
+PID namespace (docs/decisions/0003-a-run-lives-in-a-pid-namespace.md).
+"""
+
+import os
+import subprocess
+from functools import cache
+
+NAMESPACES = ("--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+CANDIDATES: dict[str, list[str]] = {
+    "bwrap": ["bwrap", "--die-with-parent", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "--"],
+    "unshare": ["unshare", *NAMESPACES, "--"],
+    "unshare as an ordinary user": ["unshare", "--user", "--map-current-user", *NAMESPACES, "--"],
+}
+NONE = "none"  # the supervisor then walks its descendants
+
+
+def _works(prefix: list[str]) -> bool:
+    try:
+        return subprocess.run([*prefix, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@cache
+def active() -> str:
+    """The name of the strongest fence that this machine allows."""
+    names = [name for name in CANDIDATES if os.geteuid() == 0 or name != "unshare"]
+    return next((name for name in names if _works(CANDIDATES[name])), NONE)
+
+
+def wrapped(command: list[str]) -> list[str]:
+    """The command inside the active fence."""
+    return [*CANDIDATES.get(active(), []), *command]

@@ -1,0 +1,82 @@
+"""The way of one job through a worker: claim, run, tell, conclude. The rules stand in the rooms."""
+
+import os
+import socket
+import time
+from itertools import count
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from provisioner.audit.service import Actor, Via, acting
+from provisioner.config import settings
+from provisioner.db import db, transaction
+from provisioner.instances import service as instances, variables
+from provisioner.jobs import service as jobs
+from provisioner.jobs.lifecycle import End
+from provisioner.jobs.service import Claim, Fenced
+from worker.follow import Follower, Lost
+from worker.main import app, flask
+from worker.run import Run, sweep_folders
+
+MARGIN = 20  # seconds before the end of the lease at which a run that got no proof kills itself
+CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
+
+log = structlog.get_logger()
+
+
+@app.task(name="worker.tasks.work")
+def work() -> None:
+    """Take one job, if there is one, and see it to its end."""
+    with flask.app_context(), acting(Actor(Via.WORKER)):
+        sweep_folders()
+        try:
+            with transaction():
+                claim = jobs.claim(f"{socket.gethostname()}:{os.getpid()}", settings().sites.split(","))
+            if claim:
+                _carry_out(claim)
+        except OperationalError as error:
+            log.warning("the database is away", error=str(error).splitlines()[0])
+        finally:
+            db.session.remove()
+
+
+def _carry_out(claim: Claim) -> None:
+    structlog.contextvars.bind_contextvars(job=str(claim.job_id), attempt=claim.attempt)
+    log.info("begin", action=claim.action)
+    try:
+        outcome = _run(claim)
+        state = _conclude(claim, outcome)
+        log.info("end", state=state, events=outcome.events_emitted)
+    except (Fenced, Lost):
+        log.warning("fenced: the run was killed and nothing more written")
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+def _run(claim: Claim) -> jobs.Outcome:
+    with transaction():
+        order = variables.order(claim)
+    if order.changed:
+        return jobs.Outcome(End.BROKEN, touched=False, report={"reason": "the playbooks changed after the request"}, events_emitted=0)
+    patience = settings().lease - MARGIN
+    with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
+        return Follower(claim, run, order, patience).follow()
+
+
+def _conclude(claim: Claim, outcome: jobs.Outcome) -> str:
+    """Write the end. While the database is away, try again: a commit may have gone through although its answer was lost."""
+    give_up = time.monotonic() + CONCLUDE_FOR
+    for attempt in count(1):
+        try:
+            with transaction():
+                return instances.conclude(claim, outcome)
+        except OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(min(attempt, 5))
+        except Fenced:
+            if attempt == 1:
+                raise
+            return "concluded before"
+    raise AssertionError
