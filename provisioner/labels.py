@@ -1,0 +1,125 @@
+"""The words that people read for values that code and database keep: `{{ job.state | label("state") }}`."""
+
+from flask_babel import lazy_gettext as _l, lazy_pgettext as _lp
+
+# Of instances and of jobs: both nouns are feminine in French and in Arabic, so that one word serves.
+STATES = {
+    "planned": _l("Planned"),
+    "active": _l("Active"),
+    "suspended": _l("Suspended"),
+    "removed": _l("Removed"),
+    "failed": _l("Failed"),
+    "needs_attention": _l("Needs attention"),
+    "queued": _l("Queued"),
+    "running": _l("Running"),
+    "quiescing": _l("Being stopped"),
+    "succeeded": _l("Succeeded"),
+    "cancelled": _l("Cancelled"),
+    "timed_out": _l("Timed out"),
+}
+
+HEALTH = {"unknown": _l("Not checked yet"), "healthy": _l("Healthy"), "unhealthy": _l("Unhealthy")}
+
+ACTIONS = {"provision": _l("Provisioning"), "update": _l("Update"), "check": _l("Check")}
+
+# What a button says.
+VERBS = {"provision": _lp("verb", "Provision"), "update": _lp("verb", "Update"), "check": _lp("verb", "Check")}
+
+CAUSES = {
+    "playbook_failed": _l("A step of the playbook failed."),
+    "unreachable": _l("The server could not be reached."),
+    "lease_lost": _l("The worker lost contact while it was running."),
+    "cancelled": _l("A person cancelled it."),
+    "deadline": _l("It reached its time limit."),
+    "run_broken": _l("The run ended without saying how."),
+    "resolved": _l("A person decided on it."),
+}
+
+RESOLUTIONS = {
+    "retry": _l("Run it again"),
+    "succeeded": _l("Mark as succeeded"),
+    "failed": _l("Mark as failed"),
+}
+
+ADMINISTRATION_KINDS = {
+    "region": _l("Region"),
+    "prefecture": _l("Prefecture"),
+    "province": _l("Province"),
+    "commune": _l("Commune"),
+    "arrondissement": _l("Arrondissement"),
+    "grouping": _l("Grouping of communes"),
+    "ministry": _l("Ministry"),
+    "deconcentrated_service": _l("Deconcentrated service"),
+    "establishment": _l("Public establishment"),
+    "public_enterprise": _l("Public enterprise"),
+    "constitutional_body": _l("Constitutional body"),
+    "university": _l("University"),
+    "other": _l("Other"),
+}
+
+NAME_TYPES = {"official": _l("Official name"), "short": _l("Short name"), "alias": _l("Also known as")}
+
+IDENTIFIER_SCHEMES = {"hcp": _l("HCP code"), "ice": _l("ICE number"), "iso3166-2": _l("ISO 3166-2 code")}
+
+RELEASE_STATES = {
+    "draft": _lp("release", "Draft"),
+    "current": _lp("release", "Current"),
+    "deprecated": _lp("release", "Deprecated"),
+    "withdrawn": _lp("release", "Withdrawn"),
+}
+
+DECISIONS = {
+    "pending": _lp("request", "Waiting for approval"),
+    "approved": _lp("request", "Approved"),
+    "refused": _lp("request", "Refused"),
+}
+
+HOST_STATES = {
+    "active": _lp("host", "Active"),
+    "cordoned": _lp("host", "Takes nothing new"),
+    "retired": _lp("host", "Retired"),
+}
+
+ENVIRONMENTS = {"production": _l("Production"), "training": _l("Training")}
+
+ROLES = {
+    "viewer": _l("Viewer"),
+    "operator": _l("Operator"),
+    "approver": _l("Approver"),
+    "administrator": _l("Administrator"),
+    "auditor": _l("Auditor"),
+}
+
+LANGUAGES = {"ar": _l("Arabic"), "fr": _l("French"), "en": _l("English"), "zgh": _l("Amazigh")}
+
+LABELS = {
+    "state": STATES,
+    "health": HEALTH,
+    "action": ACTIONS,
+    "verb": VERBS,
+    "cause": CAUSES,
+    "resolution": RESOLUTIONS,
+    "administration": ADMINISTRATION_KINDS,
+    "name": NAME_TYPES,
+    "identifier": IDENTIFIER_SCHEMES,
+    "release": RELEASE_STATES,
+    "decision": DECISIONS,
+    "host": HOST_STATES,
+    "environment": ENVIRONMENTS,
+    "role": ROLES,
+    "language": LANGUAGES,
+}
+
+# What the validation library says in English: listed so that it is translated where a form shows it.
+VALIDATION = (
+    _l("Missing data for required field."),
+    _l("Field may not be null."),
+    _l("Unknown field."),
+    _l("Not a valid string."),
+    _l("Not a valid integer."),
+    _l("Not a valid boolean."),
+    _l("Not a valid date."),
+    _l("Not a valid UUID."),
+    _l("Shorter than minimum length 1."),
+    _l("String does not match expected pattern."),
+)
