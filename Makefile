@@ -1,0 +1,85 @@
+# Everything that a checkout can do. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt package-lock.json $(wildcard build_backend/*.py)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.PHONY: setup
+setup: $(INSTALLED) ## Install everything into .venv
+
+.PHONY: demo
+demo: setup ## Run the whole service and provision real applications, until Ctrl-C
+	$(BIN)/provisioner demo
+
+.PHONY: up
+up: setup ## Run the whole service, until Ctrl-C
+	$(BIN)/provisioner up
+
+.PHONY: test
+test: setup lint unit journeys ## Lint, types, contracts, all tests
+
+.PHONY: unit
+unit: setup
+	$(PYTEST) -n $(JOBS) --dist loadfile -m "not journey and not browser"
+
+.PHONY: journeys
+journeys: setup browser
+	$(PYTEST) -m "journey or browser"
+
+.PHONY: browser
+browser: ## Install a Chromium for the browser tests (as root, from Debian)
+	@command -v chromium >/dev/null || { test "$$(id -u)" != 0 || { apt-get update -qq && apt-get install -y -qq chromium; }; }
+
+.PHONY: lint
+lint: setup ## Style, types, import contracts, playbooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory check-playbooks
+
+.PHONY: check-playbooks
+check-playbooks: setup ## ansible-lint, production profile, over all apps and roles
+	cd playbooks && ../$(BIN)/ansible-lint --offline --strict
+
+.PHONY: format
+format: setup ## Put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: messages
+messages: setup ## Bring the translation catalogues up to date
+	$(BIN)/python build_backend/messages.py
+
+.PHONY: lock
+lock: setup ## Choose the versions of all dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev -o requirements/dev.txt setup.cfg
+
+.PHONY: bench
+bench: setup ## Measure
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+.PHONY: chaos
+chaos: setup ## The long torture of the engine
+	$(PYTEST) tests/chaos -m journey
+
+.PHONY: clean
+clean: ## Remove what was built, installed and kept in this folder, the demo's data included
+	rm -rf $(VENV) var build dist provisioner/static/vendor *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
