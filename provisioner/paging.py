@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
+from sqlalchemy import Select, literal, tuple_
 
 from provisioner.db import db
 from provisioner.errors import Invalid
@@ -28,7 +28,7 @@ class PageRequest:
 class Page:
     """Some rows of a list; `next` is the cursor of the following page, None on the last."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Any]
     next: str | None
 
 
@@ -40,14 +40,19 @@ def _write(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _read(column: ColumnElement[Any], text: str) -> Any:
+def _read(column: Any, text: str) -> Any:
     readers: dict[type, Any] = {UUID: UUID, datetime: datetime.fromisoformat, bytes: bytes.fromhex}
     kind = column.type.python_type
     return literal(readers.get(kind, kind)(text), column.type)
 
 
 def page(
-    query: Select[Any], order: Sequence[ColumnElement[Any]], wanted: PageRequest, bound_to: dict[str, Any], *, newest_first: bool = False
+    query: Select[*tuple[Any, ...]],
+    order: Sequence[Any],
+    wanted: PageRequest,
+    bound_to: dict[str, Any],
+    *,
+    newest_first: bool = False,
 ) -> Page:
     """One page of `query`, ordered by `order` (its last column unique, all of them selected).
 
@@ -58,7 +63,9 @@ def page(
         try:
             after = _signer(bound_to).loads(wanted.cursor)
         except BadSignature:
-            raise Invalid("This page reference does not belong to this list. Start again from its first page.") from None
+            raise Invalid(
+                "This page reference does not belong to this list. Start again from its first page."
+            ) from None
         values = tuple_(*(_read(column, text) for column, text in zip(order, after, strict=True)))
         query = query.where(tuple_(*order) < values if newest_first else tuple_(*order) > values)
     ordering = [column.desc() for column in order] if newest_first else list(order)

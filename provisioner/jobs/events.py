@@ -7,15 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy import func, select, text, tuple_
 
 from provisioner.db import Json, db
-from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.models import Job, JobEvent
+from provisioner.jobs.models import JobEvent
 from provisioner.jobs.service import Claim, Fenced
 
 CAP = 64 * 1024  # characters of one event's output that are kept
-UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+UNPRINTABLE = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 @dataclass(frozen=True)
@@ -57,28 +58,28 @@ def printable(written: str) -> str:
 
 
 STORE = text("""
-    INSERT INTO job_event (job_id, attempt, counter, kind, play, role, task, host, changed, stdout, result)
-    SELECT :job_id, :attempt, e.* FROM jsonb_to_recordset(CAST(:events AS jsonb))
-        AS e(counter int, kind text, play text, role text, task text, host text, changed bool, stdout text, result jsonb)
-    ON CONFLICT DO NOTHING
+    WITH stored AS (
+        INSERT INTO job_event (job_id, attempt, counter, kind, play, role, task, host, changed, stdout, result)
+        SELECT :job_id, :attempt, e.* FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e (
+            counter int, kind text, play text, role text, task text, host text, changed bool, stdout text, result jsonb)
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    )
+    UPDATE job SET events_stored = events_stored + (SELECT count(*) FROM stored)
+    WHERE id = :job_id AND fence = :fence AND state = 'running'
+    RETURNING id
 """)
 
 
 def store(held: Claim, events: Sequence[Event]) -> None:
     """Keep these events, once however often they are sent; Fenced if the attempt may not write any more."""
-    stored = db.session.execute(
-        STORE, {"job_id": held.job_id, "attempt": held.attempt, "events": orjson.dumps([asdict(event) for event in events]).decode()}
-    )
-    counted = db.session.execute(
-        update(Job)
-        .where(Job.id == held.job_id, Job.fence == held.fence, Job.state == JobState.RUNNING)
-        .values(events_stored=Job.events_stored + stored.rowcount)
-    )
-    if counted.rowcount == 0:
+    rows = orjson.dumps([asdict(event) for event in events]).decode()
+    whose = {"job_id": held.job_id, "attempt": held.attempt, "fence": held.fence}
+    if db.session.execute(STORE, {**whose, "events": rows}).one_or_none() is None:
         raise Fenced
 
 
-def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Row[Any]]:
+def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Any]:
     """The next events of the job's story, oldest first."""
     place = tuple_(JobEvent.attempt, JobEvent.counter)
     return db.session.execute(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
 from provisioner.db import db
 from provisioner.errors import NotFound
@@ -33,21 +33,27 @@ def find(wanted: Filter, which: PageRequest) -> Page:
     """Jobs, newest first."""
     query = select(Job.id, Job.queued_at, Job.instance_id, Job.request_id, Job.action, Job.state, Job.attempt, Job.cause,
                    Job.started_at, Job.finished_at)  # fmt: skip
-    for column, value in ((Job.state, wanted.state), (Job.instance_id, wanted.instance_id), (Job.request_id, wanted.request_id)):
+    for column, value in (
+        (Job.state, wanted.state),
+        (Job.instance_id, wanted.instance_id),
+        (Job.request_id, wanted.request_id),
+    ):
         if value is not None:
             query = query.where(column == value)
     return page(query, [Job.queued_at, Job.id], which, {"list": "jobs", **wanted.__dict__}, newest_first=True)
 
 
-def open_jobs(instance_ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
+def open_jobs(instance_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """The open job of each of these instances that has one."""
     rows = db.session.execute(
-        select(Job.instance_id, Job.id, Job.action, Job.state).where(Job.instance_id.in_(list(instance_ids)), Job.state.in_(OPEN))
+        select(Job.instance_id, Job.id, Job.action, Job.state).where(
+            Job.instance_id.in_(list(instance_ids)), Job.state.in_(OPEN)
+        )
     )
     return {row.instance_id: row for row in rows}
 
 
-def waiting_sites() -> Sequence[Row[Any]]:
+def waiting_sites() -> Sequence[Any]:
     """Sites with queued jobs and how many wait there."""
     return db.session.execute(
         select(Job.site, func.count().label("waiting")).where(Job.state == JobState.QUEUED).group_by(Job.site)
@@ -57,11 +63,16 @@ def waiting_sites() -> Sequence[Row[Any]]:
 def tally() -> dict[JobState, int]:
     """How many open jobs there are in each state."""
     rows = db.session.execute(select(Job.state, func.count()).where(Job.state.in_(OPEN)).group_by(Job.state))
-    return {state: count for state, count in rows}
+    return dict(rows.tuples().all())
 
 
 def jobs_ahead(job: Job) -> int:
     """How many jobs of the same site are taken before this queued one."""
-    return db.session.scalar(
-        select(func.count()).where(Job.state == JobState.QUEUED, Job.site == job.site, Job.queued_at < job.queued_at)
-    ) or 0
+    return (
+        db.session.scalar(
+            select(func.count()).where(
+                Job.state == JobState.QUEUED, Job.site == job.site, Job.queued_at < job.queued_at
+            )
+        )
+        or 0
+    )

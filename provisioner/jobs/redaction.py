@@ -16,7 +16,13 @@ def _forms(secret: str) -> set[str]:
         base64.b64encode(secret.encode()).decode(),
         base64.urlsafe_b64encode(secret.encode()).decode(),
     }
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], *(form.rstrip("=") for form in encoded)}
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        *(form.rstrip("=") for form in encoded),
+    }
 
 
 class Redactor:

@@ -4,6 +4,7 @@ Time is always the database's clock. No function here commits.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -132,12 +133,16 @@ def heartbeat(held: Claim) -> Beat:
     """Keep the lease; Fenced if the attempt is no longer the one that may act."""
     row = db.session.execute(
         _of(held)
-        .values(lease_until=func.clock_timestamp() + text("make_interval(secs => :lease)").bindparams(lease=settings().lease))
+        .values(lease_until=_in(settings().lease))
         .returning(Job.cancel_requested_at, Job.deadline < func.clock_timestamp())
     ).one_or_none()
     if row is None:
         raise Fenced
     return Beat(cancel_requested=row[0] is not None, past_deadline=bool(row[1]))
+
+
+def _in(seconds: int) -> Any:
+    return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def _of(held: Claim) -> Any:
@@ -158,8 +163,9 @@ class Outcome:
 def conclude(held: Claim, outcome: Outcome, *, known: bool) -> JobState:
     """End the attempt under its fence, and say in which state; Fenced if somebody else has it."""
     state, cause = verdict(outcome.end, known=known or not outcome.touched)
-    changed = db.session.execute(
-        _of(held).values(
+    concluded = db.session.execute(
+        _of(held)
+        .values(
             state=state,
             cause=cause,
             report=outcome.report,
@@ -167,10 +173,12 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool) -> JobState:
             lease_until=None,
             finished_at=None if state in OPEN else func.clock_timestamp(),
         )
-    )
-    if changed.rowcount == 0:
+        .returning(Job.id)
+    ).one_or_none()
+    if concluded is None:
         raise Fenced
     _record("job.conclude", held.job_id, outcome=state, after={"state": state, "cause": cause})
+    _wake()
     return state
 
 
@@ -201,7 +209,7 @@ def reap() -> int:
 def _quiesce(job: Job) -> None:
     job.state = JobState.QUIESCING
     job.cause = Cause.LEASE_LOST
-    job.lease_until = func.clock_timestamp() + text("make_interval(secs => :quiesce)").bindparams(quiesce=settings().quiesce)
+    job.lease_until = _in(settings().quiesce)
 
 
 def _after_quiesce(job: Job) -> None:
