@@ -1,7 +1,7 @@
 """Fetch the front-end packages that package-lock.json pins, and keep the few files that pages use.
 
-The build backend calls `refresh`; `python build_backend/assets.py` does it by hand. Needs npm, but only when something has
-changed.
+The build backend calls `refresh`; `python build_backend/assets.py` does it by hand. npm is needed only when something
+has changed.
 """
 
 import hashlib

@@ -70,7 +70,7 @@ def extract_sentences(
 
 
 def _sentence_of_error(node: ast.AST) -> ast.Constant | None:
-    """The text of `raise OurError("...")`, of `message = "..."` in its class, or of `{"detail": "..."}` among its faults."""
+    """The text of `raise OurError("...")`, of `message = "..."` in its class, or of a fault's `{"detail": "..."}`."""
     match node:
         case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str()) as text, *_])):
             return None if hasattr(builtins, name) else text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from babel.units import format_unit
-from flask import Blueprint, Flask, current_app, g, redirect, request
+from flask import Blueprint, Flask, current_app, g, has_request_context, redirect, request
 from flask_babel import Babel, format_date, format_datetime, format_decimal, get_locale, gettext
 from jinja2 import StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -41,7 +41,7 @@ def init_presentation(app: Flask) -> None:
     app.register_blueprint(blp)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=language, direction=direction, zip=zip)
+    app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=language, direction=direction)
     app.jinja_env.filters.update({name: _at_render_time(each) for name, each in FILTERS.items()})
 
 
@@ -58,6 +58,8 @@ def _at_render_time(each: Callable[..., Any]) -> Callable[..., Any]:
 
 def chosen_language() -> str:
     """What this browser was told, else what the account says (`g.language`), else what the browser asks for."""
+    if not has_request_context():
+        return "en"  # the command line
     for wanted in (request.cookies.get(COOKIE), g.get("language")):
         if wanted in LANGUAGES:
             return str(wanted)
@@ -131,6 +133,12 @@ def localised(texts: Mapping[str, str]) -> str:
     return text_for_reader(texts).text
 
 
+def choices(parameter: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """What a parameter can be, each with the reader's word for it."""
+    texts = parameter.get("choice_labels") or {}
+    return [(each, localised(texts.get(str(each), {})) or str(each)) for each in parameter["choices"]]
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": format_moment,
     "utc": format_utc,
@@ -139,6 +147,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": format_duration,
     "label": label,
     "localised": localised,
+    "choices": choices,
     "text_for_reader": text_for_reader,
     "translated": gettext,
 }
