@@ -1,0 +1,97 @@
+"""Ansible module: give an instance its own role and database."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.tenant_postgres import CONNECTION, ClusterError, Database, fits, verifier
+
+DOCUMENTATION = r"""
+module: instance_database
+short_description: Give an instance its own role and database
+description:
+  - Creates a role and a database of the same name in the tenants' cluster of the host, closed to every other role.
+  - Only the verifier of the password is sent, never the password.
+options:
+  bin:
+    description: Folder of psql.
+    type: path
+    required: true
+  socket_dir:
+    description: Folder of the cluster's unix socket.
+    type: path
+    required: true
+  port:
+    description: Port of the cluster, part of its socket's name.
+    type: int
+    default: 5432
+  superuser_password_file:
+    description: File that holds the password of the cluster's superuser.
+    type: path
+    required: true
+  name:
+    description: Name of the role and of the database.
+    type: str
+    required: true
+  password:
+    description: Password of the role, in ASCII.
+    type: str
+    required: true
+author: The authors of Provisioner
+"""
+
+EXAMPLES = r"""
+- name: Give the instance its database
+  instance_database:
+    bin: /usr/lib/postgresql/18/bin
+    socket_dir: /run/tenants
+    superuser_password_file: /srv/provisioner/postgres/superuser.pw
+    name: a1b2c3d4e5
+    password: "{{ secrets.database_password }}"
+"""
+
+RETURN = r"""
+drift:
+  description: What differed from the wanted state, in sentences.
+  type: list
+  elements: str
+  returned: always
+"""
+
+ROLE_OPTIONS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+
+
+def differences(database: Database) -> list[str]:
+    stored = database.as_superuser(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{database.name}'")  # noqa: S608 - IDENTIFIER
+    found = []
+    if not stored:
+        found.append("there is no role")
+    elif not fits(database.password, stored):
+        found.append("the role has another password")
+    if not database.exists():
+        found.append("there is no database")
+    return found
+
+
+def mend(database: Database, found: list[str]) -> None:
+    if "there is no role" in found:
+        database.as_superuser(f"CREATE ROLE {database.name} {ROLE_OPTIONS}")
+    if found != ["there is no database"]:
+        database.as_superuser(f"ALTER ROLE {database.name} PASSWORD '{verifier(database.password)}'")
+    if "there is no database" in found:
+        database.create()
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=CONNECTION, supports_check_mode=True)
+    try:
+        database = Database.of(module.params)
+        found = differences(database)
+        if found and not module.check_mode:
+            mend(database, found)
+    except (ClusterError, OSError, UnicodeEncodeError) as refusal:
+        module.fail_json(msg=f"The database of the instance could not be prepared. {refusal}")
+    module.exit_json(changed=bool(found), drift=[f"database: {difference}" for difference in found])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Ansible module: run an instance's service under the host's supervisord."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shlex
+import socket
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: instance_service
+short_description: Run an instance's service under the host's supervisord
+description:
+  - Writes one configuration file, makes supervisord take it up, and waits until the service really runs.
+  - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration changed, and the
+    digest of the instance's files is part of the configuration.
+options:
+  name:
+    description: Name of the service.
+    type: str
+    required: true
+  state:
+    description: C(running) converges the configuration and runs it; C(stopped) only stops the process.
+    type: str
+    choices: [running, stopped]
+    default: running
+  socket:
+    description: Socket of supervisord.
+    type: path
+    required: true
+  conf_dir:
+    description: Folder of the configuration files that supervisord includes.
+    type: path
+    required: true
+  command:
+    description: The program and its arguments.
+    type: list
+    elements: str
+    default: []
+  directory:
+    description: The folder it runs in.
+    type: path
+    default: /
+  environment:
+    description: Its environment variables; no secrets, the file is readable.
+    type: dict
+    default: {}
+  log:
+    description: File that takes its output.
+    type: path
+    default: /dev/null
+  digest:
+    description: Digest of the files it reads when it starts.
+    type: str
+    default: ''
+  timeout:
+    description: Seconds to wait for it to run or to stop.
+    type: float
+    default: 20
+author: The authors of Provisioner
+"""
+
+EXAMPLES = r"""
+- name: Run the portal
+  instance_service:
+    name: a1b2c3d4e5
+    socket: /srv/provisioner/run/supervisor.sock
+    conf_dir: /srv/provisioner/supervisor/conf.d
+    command: [/srv/provisioner/runtimes/open-data-0.65.5/bin/datasette, serve, portal]
+    directory: /srv/provisioner/instances/a1b2c3d4e5
+"""
+
+RETURN = r"""
+drift:
+  description: What differed from the wanted state, in sentences.
+  type: list
+  elements: str
+  returned: always
+"""
+
+UNSAFE = re.compile(r"[\x00-\x1f\x7f;#\"\\]")
+PAUSE = 0.1
+UP = ("RUNNING", "STARTING")
+BAD_NAME = 10
+
+PROGRAM = """\
+[program:{name}]
+command={command}
+directory={directory}
+environment={environment}
+umask=027
+autostart=true
+autorestart=true
+startsecs=1
+startretries=3
+stopwaitsecs=10
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=2
+"""
+
+
+class UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, _host: Any) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(30)
+        connection.sock.connect(self.path)
+        return connection
+
+
+def literal(value: str) -> str:
+    """The value as supervisord's configuration must spell it; there is no way to spell some characters."""
+    if UNSAFE.search(value):
+        raise ValueError(f"{value!r} cannot stand in the configuration of a service")
+    return value.replace("%", "%%")
+
+
+def configuration(params: dict[str, Any]) -> str:
+    environment = {**params["environment"], "PROVISIONER_DIGEST": params["digest"]}
+    return PROGRAM.format(
+        name=literal(params["name"]),
+        command=literal(shlex.join(params["command"])),
+        directory=literal(params["directory"]),
+        environment=",".join(f'{key}="{literal(str(value))}"' for key, value in sorted(environment.items())),
+        log=literal(params["log"]),
+    )
+
+
+class Service:
+    def __init__(self, name: str, address: str, conf_dir: str) -> None:
+        self.name = name
+        self.file = Path(conf_dir, f"{name}.conf")
+        self.supervisor = xmlrpc.client.ServerProxy("http://localhost/RPC2", UnixTransport(address)).supervisor
+
+    def state(self) -> str:
+        """The word of supervisord, or ABSENT."""
+        try:
+            info: Any = self.supervisor.getProcessInfo(self.name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != BAD_NAME:
+                raise
+            return "ABSENT"
+        return str(info["statename"])
+
+    def stop(self) -> None:
+        if self.state() in (*UP, "BACKOFF"):
+            self.supervisor.stopProcess(self.name)
+
+    def configure(self, text: str) -> None:
+        aside = self.file.with_suffix(".new")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(self.file)
+
+    def pending(self) -> str:
+        """Whether its file was `added` or `changed` since it was taken up; files of others are left to their jobs."""
+        answer: Any = self.supervisor.reloadConfig()
+        added, changed, _removed = answer[0]
+        if self.name in added:
+            return "added"
+        return "changed" if self.name in changed else ""
+
+    def take_up(self) -> None:
+        pending = self.pending()
+        if pending == "changed":
+            self.supervisor.stopProcessGroup(self.name)
+            self.supervisor.removeProcessGroup(self.name)
+        if pending:
+            self.supervisor.addProcessGroup(self.name)
+        if self.state() not in UP:
+            self.supervisor.startProcess(self.name, False)  # noqa: FBT003 - XML-RPC has no names; do not wait
+
+    def wait(self, timeout: float) -> str:
+        deadline = time.monotonic() + timeout
+        state = self.state()
+        while state not in ("RUNNING", "FATAL") and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+            state = self.state()
+        return state
+
+    def last_words(self) -> str:
+        answer: Any = self.supervisor.tailProcessStdoutLog(self.name, 0, 4000)
+        return str(answer[0]).strip()
+
+
+def run(module: AnsibleModule, service: Service) -> list[str]:
+    text = configuration(module.params)
+    drift = []
+    if not service.file.exists() or service.file.read_text(encoding="utf-8") != text or service.pending():
+        drift.append("service: configuration differs")
+    if service.state() not in UP:
+        drift.append(f"service: it is {service.state().lower()}")
+    if drift and not module.check_mode:
+        service.configure(text)
+        service.take_up()
+        if (state := service.wait(module.params["timeout"])) != "RUNNING":
+            module.fail_json(
+                msg=f"The service does not run, it is {state.lower()}.\n{service.last_words()}", drift=drift
+            )
+    return drift
+
+
+def stop(module: AnsibleModule, service: Service) -> list[str]:
+    if service.state() not in (*UP, "BACKOFF"):
+        return []
+    if not module.check_mode:
+        service.stop()
+    return ["service: it is running"]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["running", "stopped"], "default": "running"},
+            "socket": {"type": "path", "required": True},
+            "conf_dir": {"type": "path", "required": True},
+            "command": {"type": "list", "elements": "str", "default": []},
+            "directory": {"type": "path", "default": "/"},
+            "environment": {"type": "dict", "default": {}},
+            "log": {"type": "path", "default": "/dev/null"},
+            "digest": {"type": "str", "default": ""},
+            "timeout": {"type": "float", "default": 20},
+        },
+        supports_check_mode=True,
+    )
+    service = Service(module.params["name"], module.params["socket"], module.params["conf_dir"])
+    try:
+        drift = (run if module.params["state"] == "running" else stop)(module, service)
+    except (OSError, ValueError, xmlrpc.client.Error, http.client.HTTPException) as problem:
+        module.fail_json(msg=f"The service could not be {module.params['state']}: {problem}")
+    module.exit_json(changed=bool(drift), drift=drift)
+
+
+if __name__ == "__main__":
+    main()
