@@ -61,6 +61,6 @@ def _listen(bind: str, port: int) -> socket.socket:
             "stop what uses it, or set PROVISIONER_PORT to another.",
             port=port,
             bind=bind,
-            reason=fault.strerror,
+            reason=str(fault.strerror).partition(" (")[0],  # the rest repeats the address
             errno=fault.errno,
         ) from None

@@ -96,9 +96,10 @@ def _options(cluster: Cluster, *, durable: bool) -> list[str]:
 
 
 def _clear_leftovers(cluster: Cluster) -> None:
-    """Once none of its processes is left, a lock file can only be a stale one, even if its number lives again."""
+    """Once none of its processes is left, lock files can only be stale, even if their number lives (again)."""
     guardian.end(lambda: {pid for pid in guardian.processes() if _serves(pid, cluster)})
-    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
+    for lock in (cluster.data / "postmaster.pid", cluster.socket_dir / f".s.PGSQL.{cluster.port}.lock"):
+        lock.unlink(missing_ok=True)
 
 
 def _serves(pid: int, cluster: Cluster) -> bool:

@@ -1,0 +1,137 @@
+import os
+import signal
+import stat
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import errors
+
+from provisioner.embedded import postgres, valkey
+from provisioner.embedded.layout import APPLICATION, OWNER, SUPERUSER, Layout
+from provisioner.embedded.processes.keeper import Keeper
+from provisioner.embedded.processes.service import CannotStart
+from provisioner.embedded.servers import servers
+
+
+def connect(layout: Layout, role: str) -> psycopg.Connection:
+    return psycopg.connect(layout.database_url(role).replace("+psycopg", ""), autocommit=True)
+
+
+def start_and_abandon(state_dir: Path) -> Keeper:
+    """Servers whose keeper never gets to stop them."""
+    layout = Layout(state_dir)
+    keeper = Keeper(layout, show=print, say=print)
+    keeper.__enter__()
+    for step in [*postgres.control_plane(layout, durable=False), valkey.server(layout)]:
+        keeper.start(step)
+    return keeper
+
+
+def test_the_servers_answer_on_sockets_and_nothing_is_left_afterwards(tmp_path, processes_of):
+    with servers(tmp_path, durable=False, tenants=True) as layout:
+        with redis.Redis.from_url(layout.redis_url()) as client, connect(layout, APPLICATION) as connection:
+            assert client.ping()
+            assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+            assert connection.execute("SHOW server_encoding").fetchone() == ("UTF8",)
+        assert (layout.tenants.socket_dir / ".s.PGSQL.5432").is_socket()
+
+    assert processes_of(tmp_path) == {}
+
+
+def test_the_application_owns_nothing_and_the_owner_owns_the_database(state_dir):
+    powers = "bool_or(rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)"
+    with (
+        servers(state_dir, durable=False) as layout,
+        connect(layout, OWNER) as owner,
+        connect(layout, APPLICATION) as application,
+    ):
+        owner.execute("CREATE TABLE register (name text)")
+
+        with pytest.raises(errors.InsufficientPrivilege):
+            application.execute("CREATE TABLE mine ()")
+        with pytest.raises(errors.InsufficientPrivilege):
+            application.execute("SELECT FROM register")
+        roles = application.execute(f"SELECT {powers} FROM pg_roles WHERE rolname LIKE 'provisioner%'")
+        assert roles.fetchone() == (False,)
+        assert application.execute("SELECT similarity('rabat', 'Rabat')").fetchone() == (1.0,)
+
+
+def test_a_wrong_password_is_refused_on_the_socket_too(state_dir):
+    with servers(state_dir, durable=False) as layout, pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=str(layout.control.socket_dir), user=SUPERUSER, password="guess", dbname="postgres")
+
+
+def test_passwords_are_for_their_owner_only(state_dir):
+    layout = Layout(state_dir)
+
+    for secret in (layout.roles_file, layout.control.superuser_password_file, layout.tenants.superuser_password_file):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE(layout.control.folder.stat().st_mode) == 0o700
+
+
+def test_data_survives_a_restart(state_dir):
+    with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
+        owner.execute("CREATE TABLE register AS SELECT 'Rabat' AS name")
+
+    with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
+        assert owner.execute("SELECT name FROM register").fetchone() == ("Rabat",)
+
+
+def test_killing_everything_loses_nothing_and_the_next_start_recovers(state_dir, processes_of):
+    abandoned = start_and_abandon(state_dir)
+    with connect(Layout(state_dir), OWNER) as owner:
+        owner.execute("CREATE TABLE register AS SELECT 'Rabat' AS name")
+    for pid in processes_of(state_dir):
+        os.kill(pid, signal.SIGKILL)
+    abandoned.__exit__(None, None, None)
+
+    with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
+        assert owner.execute("SELECT name FROM register").fetchone() == ("Rabat",)
+
+
+def test_servers_that_outlived_their_keeper_are_replaced_by_the_next_start(state_dir, processes_of):
+    """As when the keeper and the guardian were both killed."""
+    abandoned = start_and_abandon(state_dir)
+    guardian = next(pid for pid, command in processes_of(state_dir).items() if "guardian.py" in command)
+    os.kill(guardian, signal.SIGKILL)
+    before = set(processes_of(state_dir))
+    abandoned._open.close()
+
+    with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
+        assert owner.execute("SELECT 1").fetchone() == (1,)
+        assert not before & set(processes_of(state_dir))
+
+
+def test_a_stale_lock_file_with_the_number_of_a_living_stranger_does_not_stop_the_start(state_dir):
+    (state_dir / "postgres" / "data" / "postmaster.pid").write_text(f"{os.getppid()}\n")
+
+    with servers(state_dir, durable=False) as layout, connect(layout, APPLICATION) as app:
+        assert app.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_second_start_on_the_same_folder_is_refused_and_names_the_holder(state_dir):
+    with servers(state_dir, durable=False), pytest.raises(CannotStart, match=str(os.getpid())), servers(state_dir):
+        pass
+
+
+@pytest.mark.parametrize("folder", ["deep/" * 30 + "var", "a folder of 100% 'quoted\" ولاية", "a,b"])
+def test_any_state_folder_will_do(copy_state, tmp_path, folder):
+    state_dir = tmp_path / folder
+    state_dir.parent.mkdir(parents=True, exist_ok=True)
+    copy_state(state_dir)
+
+    with servers(state_dir, durable=False, tenants=True) as layout, connect(layout, APPLICATION) as app:
+        with redis.Redis.from_url(layout.redis_url()) as client:
+            assert client.ping()
+        assert app.execute("SELECT 1").fetchone() == (1,)
+        assert max(len(os.fsencode(path)) for path in layout.run_dir.rglob("*") if path.is_socket()) <= 107
+
+
+def test_a_killed_session_takes_its_servers_along(state_dir, processes_of, eventually):
+    abandoned = start_and_abandon(state_dir)
+
+    abandoned._open.close()
+
+    assert eventually(lambda: processes_of(state_dir) == {})
