@@ -81,9 +81,10 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
     """A page of instances with the columns of `rows`, by the administration's name in this language, then by app."""
     listed = listed_under(Language(language), as_of)
     query = rows(as_of, wanted).join(listed, listed.c.administration_id == Administration.id)
-    order = [listed.c.sort_key, Administration.id, App.slug, Instance.environment, Instance.id]
-    bound_to = {"list": "instances", "by": language, "as_of": as_of, **asdict(wanted)}
-    return page(query.add_columns(listed.c.sort_key), order, which, bound_to)
+    query = query.add_columns(listed.c.sort_key)
+    column = query.selected_columns
+    order = [column.sort_key, column.administration_id, column.app, column.environment, column.id]
+    return page(query, order, which, {"list": "instances", "by": language, "as_of": as_of, **asdict(wanted)})
 
 
 def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:

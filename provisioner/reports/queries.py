@@ -55,7 +55,7 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
     """
     query, order = _ordered(wanted, language, as_of)
     bound_to = {"list": "inventory", "by": language, "as_of": as_of, **asdict(wanted)}
-    return page(query.add_columns(*order), order, which, bound_to)
+    return page(query, order, which, bound_to)
 
 
 def stream(wanted: Filter, language: str, as_of: datetime | None = None) -> Iterator[Any]:
@@ -120,7 +120,9 @@ def _ordered(
 ) -> tuple[Select[*tuple[Any, ...]], list[ColumnElement[Any]]]:
     listed = listed_under(Language(language), as_of)
     query = _rows(wanted, as_of).join(listed, listed.c.administration_id == Administration.id)
-    return query, [listed.c.sort_key, listed.c.administration_id, query.selected_columns.place]
+    query = query.add_columns(listed.c.sort_key)
+    column = query.selected_columns
+    return query, [column.sort_key, column.administration_id, column.place]
 
 
 def _place(ran: Subquery) -> ColumnElement[Any]:

@@ -1,0 +1,170 @@
+"""What tests start from: administrations, apps, hosts, instances, people, made the way the service makes them."""
+
+from contextvars import Context
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from provisioner.accounts import queries as accounts, service as account_service, tokens
+from provisioner.accounts.models import Account, Credential, Identity
+from provisioner.accounts.policy import Right, Role, rights_of
+from provisioner.accounts.tokens import NewToken
+from provisioner.administrations import service as register
+from provisioner.administrations.models import Administration
+from provisioner.administrations.service import NewAdministration
+from provisioner.catalogue.models import App, Release, ReleaseState
+from provisioner.db import Json, db, transaction
+from provisioner.hosts import service as hosts
+from provisioner.hosts.models import Connection, Host
+from provisioner.hosts.service import Registration
+from provisioner.instances import service as instances
+from provisioner.instances.lifecycle import Action, Environment
+from provisioner.instances.models import Instance
+from provisioner.jobs import service as jobs
+from provisioner.jobs.lifecycle import End, JobState
+from provisioner.jobs.models import Job
+from provisioner.requests import service as requests
+from provisioner.requests.service import NewInstance
+
+numbers = count(1)
+SITE = "here"
+
+
+def administration(slug: str = "", kind: str = "commune", **more: Any) -> Administration:
+    """`fr` and `ar` are its names; more are links and identifiers, as NewAdministration takes them."""
+    slug = slug or f"commune-{next(numbers)}"
+    names = {"fr": more.pop("fr", slug.title()), "ar": more.pop("ar", f"إدارة {slug}")}
+    with transaction():
+        return register.register(NewAdministration(kind=kind, names=names, slug=slug, **more))
+
+
+def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), parameters: tuple[Json, ...] = ()) -> App:
+    """An app in the catalogue, entered past the folders, for those cost a run of Ansible each."""
+    words = {"ar": f"تطبيق {slug}", "fr": f"App {slug}", "en": f"The {slug}"}
+    actions = [action.value for action in Action]
+    manifest = {
+        "slug": slug,
+        "category": "test",
+        "releases": list(versions),
+        "actions": actions,
+        "retry_safe": ["provision", "check"],
+        "timeouts": dict.fromkeys(actions, 60),
+        "secrets": ["admin_password"],
+    }
+    made = App(
+        id=uuid4(), slug=slug, names=words, summary=words, manifest=manifest, parameters=list(parameters), digest="d1"
+    )
+    for position, version in enumerate(versions, start=1):
+        made.releases.append(
+            Release(
+                id=uuid4(), version=version, state=ReleaseState.CURRENT, position=position, runtime=f"{version}.txt"
+            )
+        )
+    with transaction() as session:
+        session.add(made)
+    return made
+
+
+def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE) -> Host:
+    with transaction():
+        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts={"python": "python3"}))
+
+
+def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
+    """The queued job of a new instance."""
+    with transaction():
+        return requests.ask_for(NewInstance(administration_id, app, reason="test", **more)).job
+
+
+def asked_to(action: Action, instance_id: UUID, release: str | None = None) -> Job:
+    """The queued job of an action on an instance."""
+    with transaction():
+        return requests.ask(instance_id, action, "test", release).job
+
+
+def claimed(owner: str = "worker", sites: tuple[str, ...] = (SITE,)) -> jobs.Claim:
+    """The oldest queued job, taken as a worker takes it."""
+    with transaction():
+        claim = jobs.claim(owner, list(sites))
+    assert claim, "no job was waiting"
+    return claim
+
+
+def concluded(claim: jobs.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None) -> JobState:
+    """The end of an attempt, as a worker writes it."""
+    with transaction():
+        return instances.conclude(claim, jobs.Outcome(end, touched=touched, report=report or {}, events_emitted=0))
+
+
+def carried_out(end: End = End.SUCCEEDED, report: Json | None = None) -> JobState:
+    """The oldest queued job, taken and brought to its end."""
+    return concluded(claimed(), end, report={"health": "healthy"} if report is None else report)
+
+
+def instance(
+    of: Administration,
+    app: str = "complaints",
+    release: str | None = None,
+    environment: Environment = Environment.PRODUCTION,
+    settings: Json | None = None,
+) -> Instance:
+    """An instance that was asked for and provisioned."""
+    job = asked(of.id, app, release=release, environment=environment, settings=settings or {})
+    carried_out()
+    return db.session.get_one(Instance, job.instance_id)
+
+
+def account(*roles: Role, username: str = "") -> Account:
+    """A person without a usable password: they come with a token."""
+    with transaction() as session:
+        made = Account(id=uuid4(), identity=Identity(username=username or f"person{next(numbers)}", display_name="Amina"))
+        session.add(made)
+        session.flush()
+        session.add(Credential(account_id=made.id, password_hash="none"))
+        for role in roles:
+            account_service.grant_role(made.id, role)
+    return made
+
+
+def token(of: Account, *rights: Right) -> str:
+    """A token of this account, for all that its roles allow, or only for these rights."""
+    owner = accounts.principal_of(of.id)
+    with transaction():
+        return tokens.create(owner, NewToken("test", frozenset(rights) or owner.rights, 30))[1]
+
+
+class Api:
+    """A program that calls the API with a token. Every POST has a key of its own unless it is given one."""
+
+    def __init__(self, app: Flask, *roles: Role) -> None:
+        self.app = app
+        self.account = account(*roles) if roles else None
+        self.token = token(self.account, *rights_of(roles)) if self.account else ""
+
+    def call(self, method: str, path: str, **more: Any) -> TestResponse:
+        """Each call in a context of its own, as behind a real server; afterwards the test sees what was committed."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= more.pop("headers", {})
+        calling = partial(self.app.test_client().open, f"/api/v1{path}", method=method, headers=headers, **more)
+        answer = Context().run(partial(calling, buffered=True))
+        db.session.rollback()
+        return answer
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, key: str | None = "", **more: Any) -> TestResponse:
+        given = {} if key is None else {"Idempotency-Key": key or uuid4().hex}
+        return self.call("POST", path, headers=given | more.pop("headers", {}), **more)
+
+
+def row_counts() -> dict[str, int]:
+    """How many rows each table has: equal before and after where nothing may be left behind."""
+    db.session.rollback()
+    tables = db.session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")).all()
+    return {table: db.session.scalar(text(f'SELECT count(*) FROM "{table}"')) or 0 for table in tables}
