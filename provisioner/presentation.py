@@ -1,19 +1,20 @@
 """How pages speak: the reader's language and its direction, dates, numbers, and words for the values of the domain."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from babel.units import format_unit
-from flask import Blueprint, Flask, current_app, g, has_request_context, redirect, request
+from flask import Blueprint, Flask, g, has_request_context, redirect, request
 from flask_babel import Babel, format_date, format_datetime, format_decimal, get_locale, gettext
 from jinja2 import StrictUndefined, pass_context
 from jinja2.runtime import Context
 from werkzeug.wrappers import Response
 
+from provisioner.config import settings
 from provisioner.labels import LABELS
 
 LANGUAGES = {"ar": "العربية", "fr": "Français", "en": "English"}
@@ -82,7 +83,7 @@ def choose() -> Response:
     answer = redirect(_own_address(request.form.get("next", "")), 303)
     wanted = request.form.get("language", "")
     if wanted in LANGUAGES:
-        secure = not current_app.config["SETTINGS"].insecure_cookie
+        secure = not settings().insecure_cookie
         answer.set_cookie(COOKIE, wanted, max_age=A_YEAR, secure=secure, httponly=True, samesite="Lax")
     return answer
 
@@ -95,6 +96,11 @@ def _own_address(address: str) -> str:
 def format_moment(at: datetime) -> str:
     """Date and time in Morocco."""
     return str(format_datetime(at, "d MMM y, HH:mm"))
+
+
+def format_clock(at: datetime) -> str:
+    """The time of the day in Morocco, to the second."""
+    return str(format_datetime(at, "HH:mm:ss"))
 
 
 def format_utc(at: datetime) -> str:
@@ -121,6 +127,11 @@ def label(value: str, group: str) -> str:
     return str(LABELS[group].get(value, value))
 
 
+def labelled(values: Iterable[str], group: str) -> list[tuple[str, str]]:
+    """Values of the domain with the reader's words for them, to choose from."""
+    return [(value, label(value, group)) for value in values]
+
+
 def text_for_reader(texts: Mapping[str, str]) -> Text:
     """The text in the reader's language, or the first there is: French, Arabic, English, any other."""
     for wanted in (language(), DEFAULT, *LANGUAGES, *texts):
@@ -141,11 +152,13 @@ def choices(parameter: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": format_moment,
+    "clock": format_clock,
     "utc": format_utc,
     "day": format_day,
     "number": format_decimal,
     "duration": format_duration,
     "label": label,
+    "labelled": labelled,
     "localised": localised,
     "choices": choices,
     "text_for_reader": text_for_reader,
