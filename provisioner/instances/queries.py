@@ -1,6 +1,6 @@
 """Questions about instances, now or as of any moment; nothing here writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -95,6 +95,20 @@ def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
     if row is None:
         raise NotFound(kind="instance", key=instance_id)
     return row
+
+
+def by_ids(ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """These instances, removed ones among them: the columns of `rows`."""
+    query = _selected(Instance, None).where(Instance.id.in_(list(ids)))
+    return {row.id: row for row in db.session.execute(query)}
+
+
+def release_counts(app_id: UUID) -> dict[UUID, int]:
+    """How many instances run each release of the app."""
+    running = select(Instance.applied_release_id, func.count()).where(
+        Instance.app_id == app_id, Instance.state != State.REMOVED, Instance.applied_release_id.is_not(None)
+    )
+    return dict(db.session.execute(running.group_by(Instance.applied_release_id)).tuples().all())
 
 
 def of_administration(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Any]:
