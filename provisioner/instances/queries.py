@@ -106,9 +106,10 @@ def by_ids(ids: Iterable[UUID]) -> dict[UUID, Any]:
 def release_counts(app_id: UUID) -> dict[UUID, int]:
     """How many instances run each release of the app."""
     running = select(Instance.applied_release_id, func.count()).where(
-        Instance.app_id == app_id, Instance.state != State.REMOVED, Instance.applied_release_id.is_not(None)
+        Instance.app_id == app_id, Instance.state != State.REMOVED
     )
-    return dict(db.session.execute(running.group_by(Instance.applied_release_id)).tuples().all())
+    rows = db.session.execute(running.group_by(Instance.applied_release_id))
+    return {release_id: count for release_id, count in rows if release_id}
 
 
 def of_administration(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Uuid, func, select
 from sqlalchemy.orm import aliased
 
 from provisioner.accounts.models import Identity
@@ -29,9 +29,10 @@ def by_id(request_id: UUID) -> Any:
 
 
 def find(which: PageRequest) -> Page:
-    """Requests, newest first: id, created_at, reason, decision, action, app, release, instances (how many) and requester.
+    """Requests, newest first.
 
-    The requester is empty for the service's own shell, and where the person has been erased.
+    Columns: id, created_at, reason, decision, action, app (slug), release (version), instances (how many), instance_id (the
+    first of them), requester (None for the service's own shell, and where the person has been erased).
     """
     return page(_selected(), [Request.created_at, Request.id], which, {"list": "requests"}, newest_first=True)
 
@@ -47,5 +48,6 @@ def _selected() -> Select[*tuple[Any, ...]]:
         plan["app"].astext.label("app"),
         plan["release"].astext.label("release"),
         func.jsonb_array_length(plan["instances"]).label("instances"),
+        plan["instances"][0]["id"].astext.cast(Uuid).label("instance_id"),
         _requester.display_name.label("requester"),
     ).outerjoin(_requester, _requester.account_id == Request.requested_by)
