@@ -26,6 +26,14 @@ def offered(slug: str) -> App:
     return app
 
 
+def by_slug(slug: str) -> App:
+    """The app, on offer or withdrawn; NotFound otherwise."""
+    app = db.session.scalar(select(App).where(App.slug == slug))
+    if app is None:
+        raise NotFound(kind="app", key=slug)
+    return app
+
+
 def app_by_id(app_id: UUID) -> App:
     return db.session.get_one(App, app_id)
 

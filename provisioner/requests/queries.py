@@ -31,8 +31,8 @@ def by_id(request_id: UUID) -> Any:
 def find(which: PageRequest) -> Page:
     """Requests, newest first.
 
-    Columns: id, created_at, reason, decision, action, app (slug), release (version), instances (how many), instance_id (the
-    first of them), requester (None for the service's own shell, and where the person has been erased).
+    Columns: id, created_at, reason, decision, action, app (slug), release (version), instances (how many), instance_id
+    (the first of them), requester (None for the service's own shell, and where the person has been erased).
     """
     return page(_selected(), [Request.created_at, Request.id], which, {"list": "requests"}, newest_first=True)
 
