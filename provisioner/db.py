@@ -23,7 +23,6 @@ NAMES = {
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 Serial = Annotated[int, mapped_column(BigInteger, Identity(always=True), primary_key=True)]
 Created = Annotated[datetime, mapped_column(server_default=func.clock_timestamp())]
-Version = Annotated[int, mapped_column(server_default="1", default=1)]
 Since = Annotated[Range[datetime], mapped_column(TSTZRANGE, server_default=func.tstzrange(func.now(), None))]
 Json = dict[str, Any]
 Words = dict[str, str]  # one text per language: {"ar": ..., "fr": ..., "en": ...}
@@ -40,12 +39,16 @@ class Base(DeclarativeBase):
             Words: JSONB(),
             list[str]: JSONB(),
             list[Json]: JSONB(),
-            StrEnum: Enum(StrEnum, native_enum=False, length=40, values_callable=lambda kind: [each.value for each in kind]),
+            StrEnum: Enum(
+                StrEnum, native_enum=False, length=40, values_callable=lambda kind: [each.value for each in kind]
+            ),
         },
     )
     metadata = registry.metadata
 
-    __audited__: tuple[str, ...] = ()  # columns whose changes the audit triggers keep; migrations repeat them, a test compares
+    __audited__: tuple[
+        str, ...
+    ] = ()  # columns whose changes the audit triggers keep; migrations repeat them, a test compares
 
 
 db = SQLAlchemy(model_class=Base)
@@ -56,12 +59,18 @@ else:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
-    """Everything inside is kept together or not at all. Only doors and the worker open one; verbs never commit."""
+def transaction(*, dry_run: bool = False) -> Iterator[Session]:
+    """Everything inside is kept together or not at all; what a dry run did is undone at its end.
+
+    Only doors and the worker open one; verbs never commit.
+    """
     session: Session = db.session()
     try:
         yield session
-        session.commit()
+        if dry_run:
+            session.rollback()
+        else:
+            session.commit()
     except BaseException:
         session.rollback()
         raise

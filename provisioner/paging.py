@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
 
 from provisioner.db import db
 from provisioner.errors import Invalid
@@ -22,14 +22,16 @@ MOST = 200
 class PageRequest:
     size: int = DEFAULT_SIZE
     cursor: str | None = None
+    with_total: bool = False
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of a list; `next` is the cursor of the following page, None on the last."""
+    """Some rows of a list; `next` is the cursor of the following page, None on the last; `total` only if asked for."""
 
     rows: Sequence[Any]
     next: str | None
+    total: int | None = None
 
 
 def _signer(bound_to: dict[str, Any]) -> URLSafeSerializer:
@@ -59,6 +61,7 @@ def page(
     `bound_to` are the filters: a cursor is signed for them, and refused with any other (Invalid).
     """
     size = max(1, min(wanted.size, MOST))
+    total = _count(query) if wanted.with_total else None
     if wanted.cursor:
         try:
             after = _signer(bound_to).loads(wanted.cursor)
@@ -66,11 +69,25 @@ def page(
             raise Invalid(
                 "This page reference does not belong to this list. Start again from its first page."
             ) from None
-        values = tuple_(*(_read(column, text) for column, text in zip(order, after, strict=True)))
-        query = query.where(tuple_(*order) < values if newest_first else tuple_(*order) > values)
+        values = [_read(column, text) for column, text in zip(order, after, strict=True)]
+        query = query.where(_beyond(order, values, newest_first=newest_first))
     ordering = [column.desc() for column in order] if newest_first else list(order)
     rows = db.session.execute(query.order_by(*ordering).limit(size + 1)).all()
     if len(rows) <= size:
-        return Page(rows, None)
+        return Page(rows, None, total)
     last = rows[size - 1]._mapping  # noqa: SLF001 - the documented way to read a row by column
-    return Page(rows[:size], _signer(bound_to).dumps([_write(last[column]) for column in order]))
+    return Page(rows[:size], _signer(bound_to).dumps([_write(last[column]) for column in order]), total)
+
+
+def _beyond(order: Sequence[Any], values: Sequence[Any], *, newest_first: bool) -> ColumnElement[bool]:
+    """What follows these values. The first column stands alone too: where the others are of another table, an index
+    of its own can start there.
+    """
+    first, begin = order[0], values[0]
+    if newest_first:
+        return and_(first <= begin, tuple_(*order) < tuple_(*values))
+    return and_(first >= begin, tuple_(*order) > tuple_(*values))
+
+
+def _count(query: Select[*tuple[Any, ...]]) -> int:
+    return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0

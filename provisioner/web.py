@@ -24,6 +24,12 @@ HEADERS = {
 }
 
 
+class BadQuery(Invalid):
+    code = "bad-query"
+    status = 400
+    message = "This cannot be asked with these filters."
+
+
 def _take_request_id() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if re.fullmatch(r"[\w.:-]{1,100}", given) else uuid4().hex
@@ -51,11 +57,17 @@ def answer(error: DomainError) -> Response:
     errors = error.errors if isinstance(error, Invalid) else []
     facts = {name: value for name, value in error.details.items() if name not in {"status", "code", "title", "detail"}}
     if is_api():
-        problem = {"type": f"/docs/problems#{error.code}", "title": HTTPStatus(error.status).phrase, "status": error.status}
+        problem = {
+            "type": f"/docs/problems#{error.code}",
+            "title": HTTPStatus(error.status).phrase,
+            "status": error.status,
+        }
         response = jsonify({**facts, **problem, "code": error.code, "detail": detail, "errors": errors})
         response.content_type = "application/problem+json"
     else:
-        page = render_template("errors/problem.html", status=error.status, code=error.code, detail=detail, errors=errors)
+        page = render_template(
+            "errors/problem.html", status=error.status, code=error.code, detail=detail, errors=errors
+        )
         response = Response(page)
     response.status_code = error.status
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -66,7 +78,7 @@ def answer(error: DomainError) -> Response:
 def _on_http(error: HTTPException) -> Response:
     """Werkzeug's and webargs' refusals, in our one form."""
     messages = getattr(error, "data", {}).get("messages", {})
-    refusal = Invalid(errors=list(flatten(messages))) if messages else DomainError(error.description or error.name)
+    refusal = _on_bad_input(error, messages) if messages else DomainError(error.description or error.name)
     refusal.message = refusal.message.replace("%", "%%")
     if not messages:
         refusal.code = error.name.lower().replace(" ", "-")
@@ -78,12 +90,19 @@ def _on_http(error: HTTPException) -> Response:
     return response
 
 
+def _on_bad_input(error: HTTPException, messages: object) -> Invalid:
+    errors = flatten(messages)
+    return BadQuery(errors=errors) if error.code == HTTPStatus.BAD_REQUEST else Invalid(errors=errors)
+
+
 def flatten(messages: object, pointer: str = "") -> "list[dict[str, str]]":
     """marshmallow's nested messages as a list of {pointer, detail}, the pointer in JSON Pointer form (RFC 6901)."""
     if isinstance(messages, dict):
         # webargs names the place (json, form, query) first; for the caller the field is what counts.
         nested = [
-            flatten(value, pointer if key in {"json", "form", "query", "_schema"} and not pointer else f"{pointer}/{key}")
+            flatten(
+                value, pointer if key in {"json", "form", "query", "_schema"} and not pointer else f"{pointer}/{key}"
+            )
             for key, value in messages.items()
         ]
         return [fault for faults in nested for fault in faults]
@@ -92,7 +111,9 @@ def flatten(messages: object, pointer: str = "") -> "list[dict[str, str]]":
 
 
 def _on_lost_race(_error: StaleDataError) -> Response:
-    return answer(Conflict("Somebody else changed this in the meantime. Look at it again, then repeat what you wanted."))
+    return answer(
+        Conflict("Somebody else changed this in the meantime. Look at it again, then repeat what you wanted.")
+    )
 
 
 def _on_database_away(_error: Exception) -> Response:
