@@ -64,7 +64,10 @@ class Session(Model):
 
 
 class ApiToken(Model):
-    """`prv_<id>_<secret>_<crc>`; only the SHA-256 of the secret is kept. A token never has more rights than its account."""
+    """`prv_<id>_<secret>_<crc>`; only the SHA-256 of the secret is kept.
+
+    A token never has more rights than its account.
+    """
 
     __tablename__ = "api_token"
     __audited__ = ("id", "account_id", "name", "rights", "expires_at", "revoked_at")
