@@ -20,7 +20,13 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "provisioner" / "translations"
-KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "lazy_gettext": None}
+KEYWORDS = {
+    **dict.fromkeys(("_", "_l", "gettext")),
+    **dict.fromkeys(("_lp", "pgettext"), ((1, "c"), 2)),
+    "ngettext": (1, 2),
+}
+ERRORS = ast.parse((ROOT / "provisioner" / "errors.py").read_text())
+DOMAIN_ERRORS = {each.name for each in ERRORS.body if isinstance(each, ast.ClassDef)}
 
 
 def catalogue_files() -> list[Path]:
@@ -70,8 +76,10 @@ def extract_sentences(
 
 
 def _sentence_of_error(node: ast.AST) -> ast.Constant | None:
-    """The text of `raise OurError("...")`, of `message = "..."` in its class, or of a fault's `{"detail": "..."}`."""
+    """The text of `Conflict("...")`, `raise Fault("...")`, a class's `message = "..."` and `{"detail": "..."}`."""
     match node:
+        case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str()) as text, *_]) if name in DOMAIN_ERRORS:
+            return text
         case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str()) as text, *_])):
             return None if hasattr(builtins, name) else text
         case ast.Assign(targets=[ast.Name(id="message")], value=ast.Constant(value=str()) as text):

@@ -19,6 +19,7 @@ from provisioner.labels import LABELS
 
 LANGUAGES = {"ar": "العربية", "fr": "Français", "en": "English"}
 LOCALES = {"ar": "ar_MA", "fr": "fr_MA", "en": "en_GB"}  # Moroccan months, Western digits, and 24 hours in English too
+MOMENTS = {"ar": "d MMM y، HH:mm", "fr": "d MMM y 'à' HH:mm", "en": "d MMM y, HH:mm"}
 DEFAULT = "fr"
 COOKIE = "language"
 A_YEAR = 365 * 24 * 60 * 60
@@ -95,7 +96,7 @@ def _own_address(address: str) -> str:
 
 def format_moment(at: datetime) -> str:
     """Date and time in Morocco."""
-    return str(format_datetime(at, "d MMM y, HH:mm"))
+    return str(format_datetime(at, MOMENTS[language()]))
 
 
 def format_clock(at: datetime) -> str:

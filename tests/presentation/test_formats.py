@@ -10,7 +10,7 @@ Render = Callable[..., str]
 
 @pytest.mark.parametrize(
     ("language", "expected"),
-    [("ar", "23 نونبر 2025, 18:05"), ("fr", "23 nov. 2025, 18:05"), ("en", "23 Nov 2025, 18:05")],
+    [("ar", "23 نونبر 2025، 18:05"), ("fr", "23 nov. 2025 à 18:05"), ("en", "23 Nov 2025, 18:05")],
 )
 def test_moments_are_those_of_morocco_in_western_digits(render: Render, winter: datetime, language: str, expected: str):
     assert render("{{ at | moment }}", language, at=winter) == expected

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from marshmallow import fields
+from werkzeug.exceptions import BadRequest, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from provisioner.accounts.policy import Role
 from provisioner.administrations.kinds import Kind, Language, NameType
@@ -12,7 +14,7 @@ from provisioner.catalogue.models import ReleaseState
 from provisioner.hosts.models import HostState
 from provisioner.instances.lifecycle import Action, Environment, Health, State
 from provisioner.jobs.lifecycle import Cause, JobState, Resolution
-from provisioner.labels import LABELS
+from provisioner.labels import FROM_LIBRARIES, LABELS
 from provisioner.requests.models import Decision
 
 ROOT = Path(__file__).parents[2]
@@ -45,3 +47,11 @@ def test_every_state_has_a_sign_in_the_sprite(app: Flask):
 
     assert set(signs) == set().union(*(LABELS[group] for group in ("state", "health", "decision", "release", "host")))
     assert [icon for _, icon in signs.values() if f'id="{icon}"' not in sprite] == []
+
+
+def test_what_libraries_say_to_people_is_known_word_for_word():
+    refusals = [each.description for each in (BadRequest, MethodNotAllowed, NotFound, RequestEntityTooLarge)]
+    kinds = (fields.Field, fields.String, fields.Integer, fields.Boolean, fields.UUID)
+    faults = [text for kind in kinds for text in kind.default_error_messages.values()]
+
+    assert set(refusals + faults) <= set(map(str, FROM_LIBRARIES))
