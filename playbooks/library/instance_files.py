@@ -130,7 +130,9 @@ def mode_of(path: Path) -> int:
 
 
 def current(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() and not path.is_symlink() else None
+    if path.is_symlink() or not path.is_file():
+        return None
+    return path.read_bytes().decode(errors="replace")  # read_text would hide other line endings
 
 
 def write(path: Path, wanted: Wanted) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import shlex
-import socket
 import time
 import xmlrpc.client
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.unix_rpc import connect
 
 DOCUMENTATION = r"""
 module: instance_service
@@ -109,19 +109,6 @@ stdout_logfile_backups=2
 """
 
 
-class UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-
-    def make_connection(self, _host: Any) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(30)
-        connection.sock.connect(self.path)
-        return connection
-
-
 def literal(value: str) -> str:
     """The value as supervisord's configuration must spell it; there is no way to spell some characters."""
     if UNSAFE.search(value):
@@ -141,10 +128,10 @@ def configuration(params: dict[str, Any]) -> str:
 
 
 class Service:
-    def __init__(self, name: str, address: str, conf_dir: str) -> None:
+    def __init__(self, name: str, conf_dir: str, server: xmlrpc.client.ServerProxy) -> None:
         self.name = name
         self.file = Path(conf_dir, f"{name}.conf")
-        self.supervisor = xmlrpc.client.ServerProxy("http://localhost/RPC2", UnixTransport(address)).supervisor
+        self.supervisor = server.supervisor
 
     def state(self) -> str:
         """The word of supervisord, or ABSENT."""
@@ -237,10 +224,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    service = Service(module.params["name"], module.params["socket"], module.params["conf_dir"])
+    converge = run if module.params["state"] == "running" else stop
     try:
-        drift = (run if module.params["state"] == "running" else stop)(module, service)
-    except (OSError, ValueError, xmlrpc.client.Error, http.client.HTTPException) as problem:
+        with connect(module.params["socket"]) as server:
+            drift = converge(module, Service(module.params["name"], module.params["conf_dir"], server))
+    except (OSError, ValueError, xmlrpc.client.Error, HTTPException) as problem:
         module.fail_json(msg=f"The service could not be {module.params['state']}: {problem}")
     module.exit_json(changed=bool(drift), drift=drift)
 

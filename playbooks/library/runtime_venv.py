@@ -65,7 +65,8 @@ def build(place: Path, wheels: Path, python: str) -> None:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    # Whoever an instance runs as has to read the runtime, whatever the umask of this run.
+    subprocess.run(command, check=True, capture_output=True, text=True, umask=0o022)
 
 
 def point(link: Path, place: Path) -> None:

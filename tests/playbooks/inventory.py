@@ -1,9 +1,40 @@
-"""Writes the inventory of a run for tests: servers, instances, and every string tagged as data, never as a template."""
+"""The inventory of a run, for tests: what the engine would write of one server and its instances."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from provisioner.embedded.layout import Layout
+from provisioner.embedded.postgres import bin_dir
+
+Variables = dict[str, Any]
+
+HOSTILE_AR = "{{ lookup('pipe', 'id') }} $(id) `id` %(here)s 100%"
+HOSTILE_FR = """<script>alert(1)</script> "; DROP TABLE x; -- {% raw %} \\ ' & ;\nsecond # line"""
+
+PARAMETERS = {
+    "open-data": {
+        "contact_email": "contact@rabat.example",
+        "licence": "odbl-1.0",
+        "page_size": 25,
+        "whole_tables": True,
+        "accent": "blue",
+    },
+    "complaints": {
+        "contact_email": "contact@rabat.example",
+        "response_days": 10,
+        "accept_anonymous": True,
+        "main_language": "ar",
+        "welcome": "",
+    },
+}
+SECRETS = {
+    "admin_password": "canary-admin-%-1",
+    "database_password": "canary-database-%-2",
+    "secret_key": "canary-key-3",
+}
 
 
 class Untrusted(yaml.SafeDumper):
@@ -14,6 +45,61 @@ class Untrusted(yaml.SafeDumper):
 Untrusted.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text, style='"'))
 
 
-def write(path: Path, servers: dict[str, dict[str, Any]], instances: dict[str, dict[str, Any]]) -> None:
+def write(path: Path, servers: dict[str, Variables], instances: dict[str, Variables]) -> Path:
     groups = {"servers": {"hosts": servers}, "instances": {"hosts": instances}}
     path.write_text(yaml.dump({"all": {"children": groups}}, Dumper=Untrusted, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def connection(layout: Layout) -> Variables:
+    return {
+        "ansible_connection": "local",
+        "ansible_host": "127.0.0.1",
+        "ansible_python_interpreter": sys.executable,
+        "host": {
+            "name": "here",
+            "root": str(layout.host_root),
+            "supervisor_socket": str(layout.supervisor_socket),
+            "supervisor_conf_dir": str(layout.supervisor_conf_dir),
+            "postgres_bin": str(bin_dir(layout.tenants)),
+            "postgres_socket_dir": str(layout.tenants.socket_dir),
+            "postgres_port": layout.tenants.port,
+            "postgres_superuser_password_file": str(layout.tenants.superuser_password_file),
+            "python": sys.executable,
+        },
+    }
+
+
+def server(layout: Layout, app: str, version: str) -> Variables:
+    return {
+        **connection(layout),
+        "runtime": {"app": app, "version": version, "lock": f"runtimes/{version}.txt"},
+    }
+
+
+def instance(layout: Layout, app: str, short_id: str, port: int, version: str, **changes: Any) -> Variables:
+    """The variables of one instance; `changes` replaces whole groups of them, such as `administration`."""
+    return {
+        **connection(layout),
+        "instance": {
+            "id": f"00000000-0000-0000-0000-{short_id[1:]:0>12}",
+            "short_id": short_id,
+            "app": app,
+            "environment": "production",
+            "url": f"http://127.0.0.1:{port}",
+            "port": port,
+            "bind": "127.0.0.1",
+        },
+        "administration": {
+            "id": "00000000-0000-0000-0000-000000000001",
+            "slug": "rabat",
+            "name_ar": "عمالة الرباط",
+            "name_fr": "Préfecture de Rabat",
+            "name_en": "Prefecture of Rabat",
+        },
+        "release": {"version": version, "previous_version": ""},
+        "parameters": PARAMETERS[app],
+        "secrets": SECRETS,
+        "job": {"id": "job-1", "action": "provision", "fence": 1},
+        **changes,
+    }
