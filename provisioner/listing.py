@@ -59,3 +59,9 @@ def answered(found: Page) -> tuple[dict[str, Any], dict[str, str]]:
     body = {"items": found.rows, "next": found.next} | ({} if found.total is None else {"total": found.total})
     following = urlencode({**request.args.to_dict(), "cursor": found.next})
     return body, {"Link": f'<{request.path}?{following}>; rel="next"'} if found.next else {}
+
+
+class DryRunQuery(Schema):
+    """What every write can be asked."""
+
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Check and show everything, keep nothing."})

@@ -9,7 +9,9 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from provisioner.catalogue.models import ReleaseState
 from provisioner.catalogue.parameters import READERS, RESERVED
 
-SLUG = Regexp(r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", error="Small letters, digits and hyphens, at most 32, a letter first.")
+SLUG = Regexp(
+    r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", error="Small letters, digits and hyphens, at most 32, a letter first."
+)
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 LANGUAGES = ("ar", "fr", "en")
 
@@ -111,3 +113,34 @@ class ParameterFile(Schema):
         for name in value:
             if not NAME.fullmatch(name) or RESERVED.match(name):
                 raise ValidationError({name: ["this name is reserved or not well formed"]})
+
+
+class ReleaseView(Schema):
+    version = fields.String()
+    state = fields.Enum(ReleaseState, by_value=True)
+
+
+class AppView(Schema):
+    slug = fields.String()
+    names = fields.Nested(Words)
+    summary = fields.Nested(Words)
+    releases = fields.List(fields.Nested(ReleaseView), metadata={"description": "The oldest first."})
+    actions = fields.List(fields.String(), attribute="manifest.actions")
+    withdrawn_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "Since when it is no longer offered."}
+    )
+
+
+class AppDetailView(AppView):
+    digest = fields.String(metadata={"description": "SHA-256 of the playbooks as they were mirrored."})
+    synced_at = fields.AwareDateTime()
+    parameters = fields.List(
+        fields.Dict(), metadata={"description": "The entries of parameters.yml, each with its name."}
+    )
+
+
+class AppsView(Schema):
+    """All apps at once, in the form of a page: a catalogue has a few dozen."""
+
+    items = fields.List(fields.Nested(AppView))
+    next = fields.String(allow_none=True)

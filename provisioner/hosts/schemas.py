@@ -1,0 +1,23 @@
+"""What goes out about hosts."""
+
+from marshmallow import Schema, fields
+
+from provisioner.hosts.models import Connection, HostState
+
+
+class HostView(Schema):
+    id = fields.UUID()
+    name = fields.String()
+    address = fields.String()
+    connection = fields.Enum(Connection, by_value=True)
+    site = fields.String(metadata={"description": "The queue of the workers that can reach it."})
+    state = fields.Enum(HostState, by_value=True)
+    port_first = fields.Integer()
+    port_last = fields.Integer()
+
+
+class HostsView(Schema):
+    """All hosts at once, in the form of a page: an estate has a few dozen."""
+
+    items = fields.List(fields.Nested(HostView))
+    next = fields.String(allow_none=True)

@@ -1,0 +1,110 @@
+"""What comes in and goes out about instances, for the API and forms alike."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, pre_dump
+from marshmallow.validate import OneOf
+
+from provisioner.catalogue.schemas import Words
+from provisioner.instances.lifecycle import Environment, Health, State
+from provisioner.instances.queries import STATES
+from provisioner.jobs.lifecycle import JobState, Resolution
+from provisioner.jobs.schemas import REASON
+from provisioner.listing import AsOfQuery, ListQuery
+
+
+class ResolveRequest(Schema):
+    resolution = fields.Enum(Resolution, by_value=True, required=True)
+    reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
+
+
+class InstancesQuery(ListQuery, AsOfQuery):
+    app = fields.String()
+    administration = fields.String(metadata={"description": "Its id, its label, or a code as scheme:value."})
+    state = fields.String(
+        validate=OneOf(STATES), metadata={"description": "Without it: all but the removed instances."}
+    )
+    release = fields.String(metadata={"description": "The version that is applied."})
+    environment = fields.Enum(Environment, by_value=True)
+    host = fields.String()
+    health = fields.Enum(Health, by_value=True)
+    text = fields.String(
+        metadata={"description": "Words of the administration's names, a code, a host name, a short id."}
+    )
+
+
+class AdministrationRef(Schema):
+    id = fields.UUID()
+    slug = fields.String()
+    names = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "By language."})
+
+
+class AppRef(Schema):
+    slug = fields.String()
+    names = fields.Nested(Words)
+
+
+class ActivityView(Schema):
+    """The open job, which holds the instance."""
+
+    job_id = fields.UUID()
+    action = fields.String()
+    state = fields.Enum(JobState, by_value=True)
+
+
+def referring(row: Any) -> dict[str, Any]:
+    """A row of the inventory with what it says of its administration and its app each in a place of its own."""
+    administration = {"id": row.administration_id, "slug": row.administration, "names": row.administration_names}
+    app = {"slug": row.app, "names": row.app_names} if row.app else None
+    return {**row._mapping, "administration": administration, "app": app}  # noqa: SLF001 - how a row is read by name
+
+
+class InstanceView(Schema):
+    id = fields.UUID()
+    short_id = fields.String()
+    administration = fields.Nested(AdministrationRef)
+    app = fields.Nested(AppRef)
+    environment = fields.Enum(Environment, by_value=True)
+    host = fields.String()
+    address = fields.URL(require_tld=False)
+    hostname = fields.String()
+    state = fields.String(validate=OneOf(STATES))
+    activity = fields.Nested(ActivityView, allow_none=True)
+    desired = fields.String(metadata={"description": "The version that it shall have."})
+    applied = fields.String(allow_none=True, metadata={"description": "The version that it has."})
+    failed = fields.String(
+        allow_none=True, metadata={"description": "The version that failed last, until one is applied."}
+    )
+    health = fields.Enum(Health, by_value=True, allow_none=True)
+    since = fields.AwareDateTime(metadata={"description": "When state, place, versions or settings last changed."})
+
+    @pre_dump
+    def _nested(self, row: Any, **_: Any) -> dict[str, Any]:
+        activity = {"job_id": row.job_id, "action": row.job_action, "state": row.job_state} if row.job_id else None
+        return {**referring(row), "activity": activity}
+
+
+class InstanceDetailView(InstanceView):
+    settings = fields.Dict()
+    created_at = fields.AwareDateTime()
+    health_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When its health was last looked at."})
+
+
+class PeriodView(Schema):
+    """What the instance was from `since` to `until`; the last has no end."""
+
+    since = fields.AwareDateTime()
+    until = fields.AwareDateTime(allow_none=True)
+    state = fields.Enum(State, by_value=True)
+    host = fields.String()
+    address = fields.String()
+    desired = fields.String()
+    applied = fields.String(allow_none=True)
+    settings = fields.Dict()
+
+
+class HistoryView(Schema):
+    """All periods at once, the newest first: an instance has a few dozen."""
+
+    items = fields.List(fields.Nested(PeriodView))
+    next = fields.String(allow_none=True)

@@ -1,0 +1,71 @@
+"""What comes in and goes out about jobs, for the API and forms alike."""
+
+from marshmallow import Schema, fields
+from marshmallow.validate import Length
+
+from provisioner.jobs.lifecycle import JobState
+from provisioner.listing import ListQuery
+
+REASON = Length(min=1, max=2000)
+
+
+class CancelRequest(Schema):
+    reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
+
+
+class JobsQuery(ListQuery):
+    state = fields.Enum(JobState, by_value=True)
+    instance_id = fields.UUID()
+    request_id = fields.UUID()
+
+
+class EventsQuery(Schema):
+    after = fields.String(load_default="", metadata={"description": "`next` of the events before; empty: the start."})
+
+
+class JobView(Schema):
+    id = fields.UUID()
+    instance_id = fields.UUID()
+    request_id = fields.UUID()
+    action = fields.String()
+    state = fields.Enum(JobState, by_value=True)
+    attempt = fields.Integer()
+    cause = fields.String(allow_none=True, metadata={"description": "Why it ended, or went back to the queue."})
+    queued_at = fields.AwareDateTime()
+    started_at = fields.AwareDateTime(allow_none=True)
+    finished_at = fields.AwareDateTime(allow_none=True)
+
+
+class JobDetailView(JobView):
+    release = fields.String(attribute="release.version")
+    digest = fields.String(metadata={"description": "Of the playbooks that the request was approved for."})
+    site = fields.String()
+    retry_safe = fields.Boolean()
+    max_attempts = fields.Integer()
+    timeout = fields.Integer(metadata={"description": "Seconds for one attempt."})
+    deadline = fields.AwareDateTime(allow_none=True)
+    cancel_requested_at = fields.AwareDateTime(allow_none=True)
+    ahead = fields.Integer(allow_none=True, metadata={"description": "Jobs before it in the queue, while it waits."})
+    report = fields.Dict(metadata={"description": "What the playbook reported."})
+    events_emitted = fields.Integer(metadata={"description": "How many events the run had; known once it has ended."})
+    events_stored = fields.Integer()
+
+
+class EventView(Schema):
+    attempt = fields.Integer()
+    counter = fields.Integer()
+    at = fields.AwareDateTime()
+    kind = fields.String()
+    play = fields.String()
+    role = fields.String()
+    task = fields.String()
+    host = fields.String()
+    changed = fields.Boolean()
+    stdout = fields.String()
+    result = fields.Dict()
+
+
+class EventsView(Schema):
+    items = fields.List(fields.Nested(EventView))
+    next = fields.String(metadata={"description": "Give it as `after` to read on."})
+    complete = fields.Boolean(metadata={"description": "The job has ended, and these were its last events."})
