@@ -43,6 +43,14 @@ OPENAPI = {
     "OPENAPI_URL_PREFIX": "/api/v1",
     "OPENAPI_JSON_PATH": "openapi.json",
 }
+
+class Doors(Api):
+    """flask-smorest without its own form of errors: web.py answers for all doors alike."""
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
 LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
 
 
@@ -57,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_web(app)
     init_accounts(app)
     init_presentation(app)
-    api = Api(app)
+    api = Doors(app)
     for room in APIS:
         api.register_blueprint(room.blp)
     for room in PAGES:

@@ -1,13 +1,23 @@
-"""The application without its doors: settings and database. What the worker and the command line stand on."""
+"""The application without its doors: settings, database, tables. What the worker and the command line stand on."""
 
 from importlib.resources import files
 
 from flask import Flask
 
+from provisioner.accounts import models as accounts
+from provisioner.administrations import models as administrations
+from provisioner.audit import models as audit
+from provisioner.catalogue import models as catalogue
 from provisioner.config import Settings
 from provisioner.db import db
 from provisioner.embedded.layout import database_url
+from provisioner.hosts import models as hosts
+from provisioner.instances import models as instances
+from provisioner.jobs import models as jobs
+from provisioner.requests import models as requests
 
+# Tables refer to each other across rooms, so all are known before the first is used.
+TABLES = (accounts, administrations, audit, catalogue, hosts, instances, jobs, requests)
 ENGINE = {
     "pool_pre_ping": True,
     "pool_recycle": 600,

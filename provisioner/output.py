@@ -9,7 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 output_option = click.option(
-    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="For people or for programs.",
 )
 
 

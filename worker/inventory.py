@@ -43,7 +43,8 @@ def write(path: Path, servers: dict[str, dict[str, Any]], instances: dict[str, d
     tree = {
         "all": {
             "children": {
-                group: {"hosts": {name: _variables(given) for name, given in hosts.items()}} for group, hosts in groups.items()
+                group: {"hosts": {name: _variables(given) for name, given in hosts.items()}}
+                for group, hosts in groups.items()
             }
         }
     }

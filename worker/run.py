@@ -17,12 +17,25 @@ from worker import inventory, sandbox
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
 # What a run may know of the worker's environment: where programs, certificates and package indexes are; no address, no key.
-ALLOWED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy")
+ALLOWED = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
 ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
 
 
 def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
+    """What a run may see of our environment, with the programs of this installation first in its path."""
+    kept = {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
+    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])}
 
 
 def sweep_folders() -> None:

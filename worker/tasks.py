@@ -58,7 +58,9 @@ def _run(claim: Claim) -> jobs.Outcome:
     with transaction():
         order = variables.order(claim)
     if order.changed:
-        return jobs.Outcome(End.BROKEN, touched=False, report={"reason": "the playbooks changed after the request"}, events_emitted=0)
+        return jobs.Outcome(
+            End.BROKEN, touched=False, report={"reason": "the playbooks changed after the request"}, events_emitted=0
+        )
     patience = settings().lease - MARGIN
     with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
         return Follower(claim, run, order, patience).follow()

@@ -144,7 +144,9 @@ def read(root: Path, slug: str) -> AppFolder:
     parameters = _load(folder / "parameters.yml", root, ParameterFile())
     wanted = [f"{action}.yml" for action in manifest["actions"]] + [each["runtime"] for each in manifest["releases"]]
     faults = [
-        Fault(f"apps/{slug}/app.yml", 1, f"{name} is named but missing") for name in wanted if not (folder / name).is_file()
+        Fault(f"apps/{slug}/app.yml", 1, f"{name} is named but missing")
+        for name in wanted
+        if not (folder / name).is_file()
     ]
     if manifest["slug"] != slug:
         faults.append(Fault(f"apps/{slug}/app.yml", 1, f"the slug is {manifest['slug']}, the folder {slug}"))

@@ -74,7 +74,9 @@ def _one(parameter: Json, given: Json) -> Any:
 def validated(parameters: Sequence[Json], given: Json) -> Json:
     """`given` with types and defaults in place; Invalid lists every fault at once, an unknown name included."""
     known = {parameter["name"] for parameter in parameters}
-    errors = [{"pointer": f"/settings/{name}", "detail": "There is no such parameter."} for name in given if name not in known]
+    errors = [
+        {"pointer": f"/settings/{name}", "detail": "There is no such parameter."} for name in given if name not in known
+    ]
     values: Json = {}
     for parameter in parameters:
         try:

@@ -29,7 +29,9 @@ class BrokenFolders(Invalid):
     message = "The catalogue stays as it was, because of what stands in these files."
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__(errors=[{"pointer": f"{fault.file}:{fault.line}", "detail": fault.message} for fault in faults])
+        super().__init__(
+            errors=[{"pointer": f"{fault.file}:{fault.line}", "detail": fault.message} for fault in faults]
+        )
 
 
 def sync(root: Path) -> Synced:
@@ -93,7 +95,10 @@ def _mirror_releases(app: App, entries: list[Json]) -> None:
     """A release that the manifest no longer names is withdrawn, for instances may still run it."""
     known = {release.version: release for release in app.releases}
     for position, entry in enumerate(entries, start=1):
-        release = known.pop(entry["version"], None) or Release(id=uuid4(), app=app, version=entry["version"])
+        release = known.pop(entry["version"], None)
+        if release is None:
+            release = Release(id=uuid4(), version=entry["version"])
+            app.releases.append(release)
         release.state, release.runtime, release.position = entry["state"], entry["runtime"], position
     for release in known.values():
         release.state = ReleaseState.WITHDRAWN

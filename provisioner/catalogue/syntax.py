@@ -12,7 +12,7 @@ import yaml
 
 from provisioner.catalogue.folders import AppFolder, Broken, Fault
 
-SHELLS = {"shell", "raw", "script", "expect"}
+SHELLS = {"shell", "raw", "script", "expect", "action", "local_action"}
 COMMANDS = {"command"}
 PLACE = re.compile(r"(?:The error appears to be in '|Origin: )(?P<file>[^':\n]+)'?.*?(?:line |:)(?P<line>\d+)", re.S)
 
@@ -29,37 +29,31 @@ def _playbooks(root: Path, folder: AppFolder) -> list[Path]:
     return [*sorted((root / "apps" / folder.slug).glob("*.yml")), *sorted((root / "roles").glob("*/*/*.yml"))]
 
 
-def _tasks(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Every key of every mapping below a node, with its value."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield str(key.value), key, value
-            yield from _tasks(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _tasks(item)
+def _keywords(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """The keys of plays, blocks and tasks with their values: a module's own arguments are not among them."""
+    if not isinstance(node, yaml.SequenceNode):
+        return
+    for item in node.value:
+        for key, value in item.value if isinstance(item, yaml.MappingNode) else ():
+            yield key, value
+            yield from _keywords(value)
 
 
 def _shells(root: Path, path: Path) -> Iterator[Fault]:
     """Modules that give a line of text to a shell, and commands that are not a list of arguments."""
-    name = str(path.relative_to(root))
     try:
         tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return  # the syntax check says it better
-    for key, node, value in _tasks(tree):
-        module = key.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
-        free_form = module in COMMANDS and not _has(value, "argv")
-        if (module in SHELLS and _is_module(key, value)) or (free_form and _is_module(key, value)):
-            yield Fault(name, node.start_mark.line + 1, f"{key} hands a text to a shell or splits it: use command with argv")
+    for key, value in _keywords(tree):
+        module = key.value.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+        if module in SHELLS or (module in COMMANDS and not _has_argv(value)):
+            reason = f"{key.value} hands a text to a shell or splits it: use command with argv"
+            yield Fault(str(path.relative_to(root)), key.start_mark.line + 1, reason)
 
 
-def _has(value: yaml.Node, wanted: str) -> bool:
-    return isinstance(value, yaml.MappingNode) and any(key.value == wanted for key, _ in value.value)
-
-
-def _is_module(key: str, value: yaml.Node) -> bool:
-    return key.startswith("ansible.") or isinstance(value, yaml.ScalarNode)
+def _has_argv(value: yaml.Node) -> bool:
+    return isinstance(value, yaml.MappingNode) and any(key.value == "argv" for key, _ in value.value)
 
 
 def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
@@ -74,5 +68,7 @@ def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
         return []
     place = PLACE.search(done.stderr)
     file, line = (place["file"], int(place["line"])) if place else (f"{root}/apps/{folder.slug}", 1)
-    reason = next((text for text in done.stderr.splitlines() if text.startswith(("[ERROR]", "ERROR!"))), done.stderr[-500:])
+    reason = next(
+        (text for text in done.stderr.splitlines() if text.startswith(("[ERROR]", "ERROR!"))), done.stderr[-500:]
+    )
     return [Fault(file.removeprefix(f"{root}/"), line, reason.removeprefix("[ERROR]: "))]

@@ -25,7 +25,13 @@ def register_local() -> None:
 def list_hosts(output: str) -> None:
     """All hosts."""
     rows = [
-        {"name": host.name, "address": host.address, "site": host.site, "state": host.state, "ports": f"{host.port_first}-{host.port_last}"}
+        {
+            "name": host.name,
+            "address": host.address,
+            "site": host.site,
+            "state": host.state,
+            "ports": f"{host.port_first}-{host.port_last}",
+        }
         for host in queries.every()
     ]
     show(rows, {"name": "Name", "address": "Address", "site": "Site", "state": "State", "ports": "Ports"}, output)

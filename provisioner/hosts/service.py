@@ -37,4 +37,6 @@ def register(wanted: Registration) -> Host:
 
 def open_for_placement() -> Sequence[Host]:
     """The hosts that take new instances, held until the end of the transaction so that no two choose the same port."""
-    return db.session.scalars(select(Host).where(Host.state == HostState.ACTIVE).order_by(Host.name).with_for_update()).all()
+    return db.session.scalars(
+        select(Host).where(Host.state == HostState.ACTIVE).order_by(Host.name).with_for_update()
+    ).all()

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from provisioner.db import Created, Id, Json, Model, Since, Version
+from provisioner.db import Created, Id, Json, Model, Since
 from provisioner.instances.lifecycle import Environment, Health, State
 
 
@@ -34,7 +34,7 @@ class Instance(Model):
     health: Mapped[Health]
     health_at: Mapped[datetime | None]
     created_at: Mapped[Created]
-    version: Mapped[Version]
+    version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}
 

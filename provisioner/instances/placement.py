@@ -36,6 +36,8 @@ def place() -> Place:
 
 def _ports_taken() -> dict[UUID, set[int]]:
     taken: dict[UUID, set[int]] = defaultdict(set)
-    for host_id, port in db.session.execute(select(Instance.host_id, Instance.port).where(Instance.state != State.REMOVED)):
+    for host_id, port in db.session.execute(
+        select(Instance.host_id, Instance.port).where(Instance.state != State.REMOVED)
+    ):
         taken[host_id].add(port)
     return taken

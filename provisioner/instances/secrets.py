@@ -28,4 +28,7 @@ def generate(instance_id: UUID, names: Iterable[str]) -> None:
 def opened(instance_id: UUID) -> dict[str, str]:
     """All secrets of the instance, by name."""
     rows = db.session.scalars(select(InstanceSecret).where(InstanceSecret.instance_id == instance_id))
-    return {row.name: secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance_id, row.name)) for row in rows}
+    return {
+        row.name: secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance_id, row.name))
+        for row in rows
+    }

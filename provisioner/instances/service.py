@@ -87,7 +87,9 @@ def begin(instance: Instance, action: Action, release: Release, request_id: UUID
     """Queue an action on an instance whose row the caller holds; refused where the state or an open job forbids it."""
     jobs.refuse_if_busy(instance.id)
     if not may(action, instance.state):
-        raise Conflict("An instance that is %(state)s cannot be asked to %(action)s.", state=instance.state, action=action)
+        raise Conflict(
+            "An instance that is %(state)s cannot be asked to %(action)s.", state=instance.state, action=action
+        )
     app = release.app
     instance.desired_release_id = release.id
     return jobs.submit(
@@ -150,7 +152,9 @@ def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
     instance = held(claim.instance_id)
     job = jobs.locked(claim.job_id)
     action = Action(claim.action)
-    serving = instance.applied_release_id is not None and outcome.report.get("active_version") == _version(instance.applied_release_id)
+    serving = instance.applied_release_id is not None and outcome.report.get("active_version") == _version(
+        instance.applied_release_id
+    )
     known = is_known(action, failed=outcome.end is End.FAILED, serving=serving)
     state = jobs.conclude(claim, outcome, known=known)
     _learn_health(instance, outcome.report)

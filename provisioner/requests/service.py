@@ -104,7 +104,9 @@ def ask_for(wish: NewInstance) -> Accepted:
     if administration.closed_at:
         raise Conflict("This administration is closed.")
     _refuse_second(administration.id, app, wish.environment)
-    instance = instances.reserve(instances.Wanted(administration, app, release, wish.environment, given), settings().zone)
+    instance = instances.reserve(
+        instances.Wanted(administration, app, release, wish.environment, given), settings().zone
+    )
     return _start(Action.PROVISION, instance, release, wish.reason)
 
 
@@ -152,4 +154,9 @@ def _start(action: Action, instance: Instance, release: Release, reason: str) ->
 def view(accepted: Accepted) -> dict[str, Any]:
     """What a door answers to a request that was accepted."""
     job = accepted.job
-    return {"request_id": str(accepted.request.id), "job_id": str(job.id), "instance_id": str(job.instance_id), "state": job.state}
+    return {
+        "request_id": str(accepted.request.id),
+        "job_id": str(job.id),
+        "instance_id": str(job.instance_id),
+        "state": job.state,
+    }
