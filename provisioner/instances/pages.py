@@ -1,0 +1,90 @@
+"""Pages about instances; and what other rooms' pages show of them, without knowing this room."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from provisioner.accounts import browser
+from provisioner.accounts.doors import requires
+from provisioner.accounts.policy import Right
+from provisioner.catalogue import queries as catalogue
+from provisioner.catalogue.models import App, Release, ReleaseState
+from provisioner.db import transaction
+from provisioner.instances import lifecycle, queries, service
+from provisioner.instances.lifecycle import Action, Environment, State
+from provisioner.instances.schemas import ResolveRequest
+from provisioner.jobs import queries as jobs
+from provisioner.paging import PageRequest
+from provisioner.presentation import language
+
+blp = Blueprint("instances", __name__)
+
+RECENT = PageRequest(size=10)
+ASKABLE = {ReleaseState.CURRENT, ReleaseState.DEPRECATED}
+
+
+@blp.get("/instances")
+@requires(Right.VIEW)
+def every() -> str:
+    given = read_filters()
+    found = queries.find(
+        queries.Filter(**given.narrowing), PageRequest(cursor=request.args.get("cursor")), language(), given.as_of
+    )
+    return render_template("instances/list.html", page=found, given=given, apps=catalogue.apps(), states=queries.STATES)
+
+
+@blp.get("/instances/<uuid:instance_id>")
+@requires(Right.VIEW)
+def one(instance_id: UUID) -> str:
+    instance = queries.detail(instance_id)
+    app = catalogue.app_by_id(queries.by_id(instance_id).app_id)
+    return render_template(
+        "instances/one.html",
+        instance=instance,
+        app=app,
+        actions=_actions(instance, app),
+        newer=_newer(instance, app),
+        jobs=jobs.find(jobs.Filter(instance_id=instance_id), RECENT),
+        history=queries.history(instance_id),
+    )
+
+
+def _actions(instance: Any, app: App) -> list[Action]:
+    """What may be asked of the instance as it is now; nothing while a job has it."""
+    if instance.job_id:
+        return []
+    state = State(instance.state)
+    return [action for action in Action if action in app.manifest["actions"] and lifecycle.may(action, state)]
+
+
+def _newer(instance: Any, app: App) -> list[Release]:
+    """The releases that an update can go to, the newest first."""
+    applied = next((each.position for each in app.releases if each.version == instance.applied), 0)
+    return [each for each in reversed(app.releases) if each.position > applied and each.state in ASKABLE]
+
+
+@blp.post("/jobs/<uuid:job_id>/resolve")
+@requires(Right.OPERATE)
+def resolve(job_id: UUID) -> Response:
+    """Here and not with the jobs, since the decision moves the instance."""
+    wanted = browser.form(ResolveRequest)
+    with transaction():
+        service.resolve(job_id, wanted["resolution"], wanted["reason"])
+    return redirect(url_for("jobs.one", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+
+@blp.app_template_global()
+def instances_of(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Any]:
+    """For the page of an administration, whose room stands below."""
+    return queries.of_administration(administration_id, as_of)
+
+
+@blp.app_template_global()
+def instances_by_id(ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """For pages about jobs, whose room stands below."""
+    return queries.by_ids(ids)

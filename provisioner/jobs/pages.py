@@ -1,0 +1,84 @@
+"""Pages about jobs: the queue, one job with its live log, and its log as a file."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response as Answer
+
+from provisioner.accounts import browser
+from provisioner.accounts.doors import requires
+from provisioner.accounts.policy import Right
+from provisioner.catalogue import queries as catalogue
+from provisioner.db import transaction
+from provisioner.jobs import events, live, queries, service, story
+from provisioner.jobs.events import Cursor
+from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.queries import Filter
+from provisioner.jobs.schemas import CancelRequest
+from provisioner.paging import PageRequest
+
+blp = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+SHOWN = 1000  # events on the page itself; what a longer story has to say follows through the stream
+
+
+@blp.get("")
+@requires(Right.VIEW)
+def every() -> str:
+    state = request.args.get("state")
+    wanted = Filter(state=JobState(state) if state in set(JobState) else None)
+    found = queries.find(wanted, PageRequest(cursor=request.args.get("cursor")))
+    return render_template("jobs/list.html", page=found, state=wanted.state, states=JobState, tally=queries.tally())
+
+
+@blp.get("/<uuid:job_id>")
+@requires(Right.VIEW)
+def one(job_id: UUID) -> str:
+    job = queries.by_id(job_id)
+    said = events.after(job_id, Cursor(), SHOWN)
+    return render_template(
+        "jobs/one.html",
+        job=job,
+        release=catalogue.release_by_id(job.release_id),
+        ahead=queries.jobs_ahead(job) if job.state is JobState.QUEUED else None,
+        steps=story.steps(job),
+        elapsed=story.elapsed(job),
+        failures=[] if job.state is JobState.SUCCEEDED else story.failures(job),
+        why=story.why,
+        events=said,
+        last=story.place(said[-1]) if said else Cursor(),
+        live=job.state in live.AT_WORK or len(said) == SHOWN,
+    )
+
+
+@blp.get("/<uuid:job_id>/stream")
+@requires(Right.VIEW)
+def stream(job_id: UUID) -> Response:
+    """Server-Sent Events: `log`, `state` and `end`. Every line carries its place, so that a reader goes on where it was."""
+    queries.by_id(job_id)
+    read = request.headers.get("Last-Event-ID") or request.args.get("after", "")
+    answer = Response(stream_with_context(live.follow(job_id, Cursor.parse(read))), mimetype="text/event-stream")
+    answer.headers["X-Accel-Buffering"] = "no"  # a proxy that collects the lines would make them late
+    return answer
+
+
+@blp.get("/<uuid:job_id>/log.txt")
+@requires(Right.VIEW)
+def log(job_id: UUID) -> Response:
+    queries.by_id(job_id)
+    answer = Response(stream_with_context(story.text(job_id)), mimetype="text/plain")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"job-{job_id}.txt")
+    return answer
+
+
+@blp.post("/<uuid:job_id>/cancel")
+@requires(Right.OPERATE)
+def cancel(job_id: UUID) -> Answer:
+    wanted = browser.form(CancelRequest)
+    with transaction():
+        job = service.cancel(job_id, wanted["reason"])
+        stopped = job.state is JobState.CANCELLED
+    flash(gettext("The job is cancelled.") if stopped else gettext("The worker has been asked to stop the job."))
+    return redirect(url_for("jobs.one", job_id=job_id), HTTPStatus.SEE_OTHER)
