@@ -1,4 +1,4 @@
-"""What the API's doors to lists share: how a page is asked for, and how it is answered."""
+"""What doors to lists share: how a page is asked for, and how it is answered."""
 
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import request
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Range
 
 from provisioner.paging import DEFAULT_SIZE, MOST, Page, PageRequest
+from provisioner.web import BadQuery, flatten
 
 # How a view takes its query: an unknown filter or a value that will not do is refused (400), never ignored.
 IN_QUERY: dict[str, Any] = {"location": "query", "unknown": RAISE, "error_status_code": 400}
@@ -37,6 +38,20 @@ class ListQuery(Schema):
     page_size = fields.Integer(load_default=DEFAULT_SIZE, validate=Range(1, MOST))
     cursor = fields.String(load_default=None, metadata={"description": "From `next` of the page before."})
     with_total = fields.Boolean(load_default=False, metadata={"description": "Count all rows, which costs more."})
+
+
+def asked(query: type[Schema]) -> dict[str, Any]:
+    """What the address of a page asks for, read as the API reads it; an empty field of its form asks for nothing."""
+    try:
+        filled: dict[str, Any] = query().load({name: text for name, text in request.args.items() if text})
+    except ValidationError as refused:
+        raise BadQuery(errors=flatten(refused.messages)) from None
+    return filled
+
+
+def filters() -> dict[str, str]:
+    """The filters as they stand in the address of a page, for the addresses of its other pages."""
+    return {name: text for name, text in request.args.items() if text and name != "cursor"}
 
 
 def taken(given: dict[str, Any]) -> PageRequest:
