@@ -6,21 +6,23 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
+from provisioner.administrations import queries as administrations
 from provisioner.catalogue import queries as catalogue
-from provisioner.catalogue.models import App, Release, ReleaseState
+from provisioner.catalogue.models import App, ReleaseState
 from provisioner.db import transaction
 from provisioner.instances import lifecycle, queries, service
 from provisioner.instances.lifecycle import Action, Environment, State
-from provisioner.instances.schemas import ResolveRequest
+from provisioner.instances.schemas import InstancesQuery, ResolveRequest
 from provisioner.jobs import queries as jobs
+from provisioner.listing import asked, filters, taken
 from provisioner.paging import PageRequest
-from provisioner.presentation import language
+from provisioner.presentation import label, language, localised
 
 blp = Blueprint("instances", __name__)
 
@@ -31,11 +33,27 @@ ASKABLE = {ReleaseState.CURRENT, ReleaseState.DEPRECATED}
 @blp.get("/instances")
 @requires(Right.VIEW)
 def every() -> str:
-    given = read_filters()
-    found = queries.find(
-        queries.Filter(**given.narrowing), PageRequest(cursor=request.args.get("cursor")), language(), given.as_of
+    wanted = asked(InstancesQuery)
+    which, as_of = taken(wanted), wanted.pop("as_of")
+    if whose := wanted.pop("administration", None):
+        wanted["administration_id"] = administrations.referred(whose).id
+    apps = catalogue.apps()
+    return render_template(
+        "instances/list.html",
+        page=queries.find(queries.Filter(**wanted), which, language(), as_of),
+        given=filters(),
+        as_of=as_of,
+        apps=[(app.slug, localised(app.names)) for app in apps],
+        releases=_versions(apps, wanted.get("app")),
+        states=queries.STATES,
+        environments=Environment,
     )
-    return render_template("instances/list.html", page=found, given=given, apps=catalogue.apps(), states=queries.STATES)
+
+
+def _versions(apps: Sequence[App], chosen: str | None) -> list[tuple[str, str]]:
+    """The versions of the chosen app, or of all of them, to choose from."""
+    versions = [release.version for app in apps if chosen in {None, app.slug} for release in reversed(app.releases)]
+    return [(version, version) for version in dict.fromkeys(versions)]
 
 
 @blp.get("/instances/<uuid:instance_id>")
@@ -62,10 +80,11 @@ def _actions(instance: Any, app: App) -> list[Action]:
     return [action for action in Action if action in app.manifest["actions"] and lifecycle.may(action, state)]
 
 
-def _newer(instance: Any, app: App) -> list[Release]:
-    """The releases that an update can go to, the newest first."""
+def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
+    """The releases that an update can go to, the newest first, each with what it is."""
     applied = next((each.position for each in app.releases if each.version == instance.applied), 0)
-    return [each for each in reversed(app.releases) if each.position > applied and each.state in ASKABLE]
+    newer = [each for each in reversed(app.releases) if each.position > applied and each.state in ASKABLE]
+    return [(each.version, f"{each.version} · {label(each.state, 'release')}") for each in newer]
 
 
 @blp.post("/jobs/<uuid:job_id>/resolve")
@@ -82,6 +101,12 @@ def resolve(job_id: UUID) -> Response:
 def instances_of(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Any]:
     """For the page of an administration, whose room stands below."""
     return queries.of_administration(administration_id, as_of)
+
+
+@blp.app_template_global()
+def release_counts(app_id: UUID) -> dict[UUID, int]:
+    """For the page of an app, whose room stands below."""
+    return queries.release_counts(app_id)
 
 
 @blp.app_template_global()

@@ -10,14 +10,14 @@ from werkzeug.wrappers import Response as Answer
 from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.catalogue import queries as catalogue
 from provisioner.db import transaction
 from provisioner.jobs import events, live, queries, service, story
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.queries import Filter
-from provisioner.jobs.schemas import CancelRequest
-from provisioner.paging import PageRequest
+from provisioner.jobs.schemas import CancelRequest, JobsQuery
+from provisioner.jobs.watch import AT_WORK
+from provisioner.listing import asked, filters, taken
 
 blp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
@@ -27,21 +27,20 @@ SHOWN = 1000  # events on the page itself; what a longer story has to say follow
 @blp.get("")
 @requires(Right.VIEW)
 def every() -> str:
-    state = request.args.get("state")
-    wanted = Filter(state=JobState(state) if state in set(JobState) else None)
-    found = queries.find(wanted, PageRequest(cursor=request.args.get("cursor")))
-    return render_template("jobs/list.html", page=found, state=wanted.state, states=JobState, tally=queries.tally())
+    wanted = asked(JobsQuery)
+    which = taken(wanted)
+    found = queries.find(Filter(**wanted), which)
+    return render_template("jobs/list.html", page=found, given=filters(), states=JobState)
 
 
 @blp.get("/<uuid:job_id>")
 @requires(Right.VIEW)
 def one(job_id: UUID) -> str:
-    job = queries.by_id(job_id)
+    job = queries.detail(job_id)
     said = events.after(job_id, Cursor(), SHOWN)
     return render_template(
         "jobs/one.html",
         job=job,
-        release=catalogue.release_by_id(job.release_id),
         ahead=queries.jobs_ahead(job) if job.state is JobState.QUEUED else None,
         steps=story.steps(job),
         elapsed=story.elapsed(job),
@@ -49,14 +48,14 @@ def one(job_id: UUID) -> str:
         why=story.why,
         events=said,
         last=story.place(said[-1]) if said else Cursor(),
-        live=job.state in live.AT_WORK or len(said) == SHOWN,
+        live=job.state in AT_WORK or len(said) == SHOWN,
     )
 
 
 @blp.get("/<uuid:job_id>/stream")
 @requires(Right.VIEW)
 def stream(job_id: UUID) -> Response:
-    """Server-Sent Events: `log`, `state` and `end`. Every line carries its place, so that a reader goes on where it was."""
+    """Server-Sent Events: `log`, `state` and `end`. Each line carries its place: a reader goes on from there."""
     queries.by_id(job_id)
     read = request.headers.get("Last-Event-ID") or request.args.get("after", "")
     answer = Response(stream_with_context(live.follow(job_id, Cursor.parse(read))), mimetype="text/event-stream")
@@ -71,6 +70,10 @@ def log(job_id: UUID) -> Response:
     answer = Response(stream_with_context(story.text(job_id)), mimetype="text/plain")
     answer.headers.set("Content-Disposition", "attachment", filename=f"job-{job_id}.txt")
     return answer
+
+
+blp.add_app_template_filter(story.line, "log_line")
+blp.add_app_template_filter(story.tone, "log_tone")
 
 
 @blp.post("/<uuid:job_id>/cancel")

@@ -14,9 +14,9 @@ from provisioner.db import db
 from provisioner.jobs import events
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.models import Job, JobEvent
+from provisioner.jobs.models import JobEvent
+from provisioner.jobs.watch import BATCH
 
-BATCH = 500  # events read at a time
 FAILURES = ("runner_on_failed", "runner_item_on_failed", "runner_on_unreachable")
 MOST_FAILURES = 5  # one is the cause, the others are what followed from it
 RULE = re.compile(r" \*{3,}$", re.MULTILINE)  # what Ansible fills its headings with
@@ -44,14 +44,15 @@ class Step:
     outcome: str  # ok, changed or failed; running while it lasts
 
 
-def elapsed(job: Job) -> float | None:
+def elapsed(job: Any) -> float | None:
     """Seconds since the first attempt began, to the end of the last if there is one."""
     if job.started_at is None:
         return None
-    return ((job.finished_at or datetime.now(UTC)) - job.started_at).total_seconds()
+    end: datetime = job.finished_at or datetime.now(UTC)
+    return (end - job.started_at).total_seconds()
 
 
-def steps(job: Job) -> list[Step]:
+def steps(job: Any) -> list[Step]:
     """The steps of the newest attempt, in the order in which they began."""
     rows = db.session.execute(
         select(
@@ -75,13 +76,13 @@ def _step(row: Any, ended: datetime) -> Step:
     return Step(row.role or row.play, row.play, row.began, (ended - row.began).total_seconds(), outcome)
 
 
-def _last_step(row: Any, job: Job) -> Step:
+def _last_step(row: Any, job: Any) -> Step:
     if job.state is JobState.RUNNING:
         return Step(row.role or row.play, row.play, row.began, None, "running")
     return _step(row, row.ended)
 
 
-def failures(job: Job) -> Sequence[Any]:
+def failures(job: Any) -> Sequence[Any]:
     """The tasks that failed in the newest attempt, the first of them first."""
     return db.session.execute(
         select(JobEvent.counter, JobEvent.at, JobEvent.host, JobEvent.role, JobEvent.task, JobEvent.result)
@@ -113,9 +114,8 @@ def place(event: Any) -> Cursor:
 
 def text(job_id: UUID) -> Iterator[str]:
     """The whole log, batch by batch."""
-    cursor, rows = Cursor(), [None]
-    while rows:
-        rows = list(events.after(job_id, cursor, BATCH))
+    cursor = Cursor()
+    while rows := events.after(job_id, cursor, BATCH):
         db.session.remove()  # no connection waits for a slow reader
-        cursor = place(rows[-1]) if rows else cursor
-        yield "".join(f"{event.at:%Y-%m-%dT%H:%M:%SZ} [{place(event)}] {line(event)}\n" for event in rows if line(event))
+        yield "".join(f"{event.at:%Y-%m-%dT%H:%M:%SZ} {place(event)} {line(event)}\n" for event in rows if line(event))
+        cursor = place(rows[-1])
