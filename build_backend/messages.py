@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
@@ -56,6 +56,12 @@ def update_catalogues() -> None:
         catalogue.update(template, no_fuzzy_matching=True)
         with file.open("wb") as stream:
             write_po(stream, catalogue, width=120, sort_output=True, ignore_obsolete=True, include_lineno=False)
+        print(f"{file}: {sum(not is_complete(each) for each in catalogue)} sentences to translate")
+
+
+def is_complete(message: Message) -> bool:
+    texts = message.string if message.pluralizable else (message.string,)
+    return all(texts) and not message.fuzzy
 
 
 def compile_catalogues() -> None:
