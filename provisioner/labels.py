@@ -90,6 +90,26 @@ ROLES = {
     "auditor": _l("Auditor"),
 }
 
+# What an audit event is about, and the door it came through.
+OBJECTS = {
+    "account": _l("Account"),
+    "administration": _l("Administration"),
+    "app": _l("App"),
+    "host": _l("Server"),
+    "instance": _l("Instance"),
+    "job": _l("Job"),
+    "path": _l("Page"),
+    "request": _l("Request"),
+    "token": _l("Token"),
+}
+
+DOORS = {
+    "web": _l("Web page"),
+    "api": _l("Program (API)"),
+    "cli": _l("Command line"),
+    "worker": _l("Worker"),
+}
+
 LANGUAGES = {"ar": _l("Arabic"), "fr": _l("French"), "en": _l("English"), "zgh": _l("Amazigh")}
 
 LABELS = {
@@ -108,6 +128,8 @@ LABELS = {
     "environment": ENVIRONMENTS,
     "role": ROLES,
     "language": LANGUAGES,
+    "object": OBJECTS,
+    "via": DOORS,
 }
 
 # What libraries say in English to people; listed so that it is translated where it is shown.
