@@ -10,6 +10,7 @@ from provisioner.administrations import api as administrations_api, pages as adm
 from provisioner.catalogue import api as catalogue_api, pages as catalogue_pages
 from provisioner.config import Settings, settings as read_settings
 from provisioner.foundation import foundation
+from provisioner.hosts import api as hosts_api
 from provisioner.instances import api as instances_api, pages as instances_pages
 from provisioner.jobs import api as jobs_api, pages as jobs_pages
 from provisioner.log import init_logging
@@ -22,6 +23,7 @@ APIS = (
     accounts_api,
     administrations_api,
     catalogue_api,
+    hosts_api,
     instances_api,
     jobs_api,
     requests_api,
@@ -43,6 +45,7 @@ OPENAPI = {
     "OPENAPI_URL_PREFIX": "/api/v1",
     "OPENAPI_JSON_PATH": "openapi.json",
 }
+
 
 class Doors(Api):
     """flask-smorest without its own form of errors: web.py answers for all doors alike."""

@@ -16,6 +16,7 @@ from provisioner.errors import Conflict, DomainError, Invalid, Unavailable
 
 log = structlog.get_logger()
 API = "/api/"
+PROBLEM = "application/problem+json"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -63,7 +64,7 @@ def answer(error: DomainError) -> Response:
             "status": error.status,
         }
         response = jsonify({**facts, **problem, "code": error.code, "detail": detail, "errors": errors})
-        response.content_type = "application/problem+json"
+        response.content_type = PROBLEM
     else:
         page = render_template(
             "errors/problem.html", status=error.status, code=error.code, detail=detail, errors=errors
@@ -78,7 +79,7 @@ def answer(error: DomainError) -> Response:
 def _on_http(error: HTTPException) -> Response:
     """Werkzeug's and webargs' refusals, in our one form."""
     messages = getattr(error, "data", {}).get("messages", {})
-    refusal = _on_bad_input(error, messages) if messages else DomainError(error.description or error.name)
+    refusal = _on_bad_input(messages) if messages else DomainError(error.description or error.name)
     refusal.message = refusal.message.replace("%", "%%")
     if not messages:
         refusal.code = error.name.lower().replace(" ", "-")
@@ -90,9 +91,8 @@ def _on_http(error: HTTPException) -> Response:
     return response
 
 
-def _on_bad_input(error: HTTPException, messages: object) -> Invalid:
-    errors = flatten(messages)
-    return BadQuery(errors=errors) if error.code == HTTPStatus.BAD_REQUEST else Invalid(errors=errors)
+def _on_bad_input(messages: dict[str, object]) -> Invalid:
+    return (BadQuery if "query" in messages else Invalid)(errors=flatten(messages))
 
 
 def flatten(messages: object, pointer: str = "") -> "list[dict[str, str]]":

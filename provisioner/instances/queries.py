@@ -90,7 +90,8 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
 def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
     """One instance with the columns of `rows`, its settings and its version; NotFound if there was none then."""
     was = _facts(as_of)
-    query = _selected(was, as_of).add_columns(was.settings, Instance.created_at, Instance.health_at, Instance.version)
+    looked_at = Instance.health_at if as_of is None else null().label("health_at")
+    query = _selected(was, as_of).add_columns(was.settings, Instance.created_at, looked_at, Instance.version)
     row = db.session.execute(query.where(Instance.id == instance_id)).one_or_none()
     if row is None:
         raise NotFound(kind="instance", key=instance_id)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from provisioner.catalogue.models import Release
 from provisioner.db import db
 from provisioner.errors import NotFound
 from provisioner.jobs.lifecycle import OPEN, JobState
@@ -20,6 +21,15 @@ def by_id(job_id: UUID) -> Job:
     if job is None:
         raise NotFound(kind="job", key=job_id)
     return job
+
+
+def detail(job_id: UUID) -> Any:
+    """All that is kept of the job, and the version of its release; NotFound if there is none."""
+    query = select(*Job.__table__.columns, Release.version.label("release")).join(Release)
+    row = db.session.execute(query.where(Job.id == job_id)).one_or_none()
+    if row is None:
+        raise NotFound(kind="job", key=job_id)
+    return row
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class JobView(Schema):
 
 
 class JobDetailView(JobView):
-    release = fields.String(attribute="release.version")
+    release = fields.String(metadata={"description": "The version that it is about."})
     digest = fields.String(metadata={"description": "Of the playbooks that the request was approved for."})
     site = fields.String()
     retry_safe = fields.Boolean()

@@ -1,0 +1,71 @@
+"""The API of instances: what there is, what there was, and how a job that needs attention is settled.
+
+Whatever changes an instance is asked for with a request.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from flask_smorest import Blueprint
+
+from provisioner.accounts.doors import requires
+from provisioner.accounts.policy import Right
+from provisioner.administrations import queries as administrations
+from provisioner.db import transaction
+from provisioner.instances import queries, service
+from provisioner.instances.schemas import (
+    HistoryView,
+    InstanceDetailView,
+    InstancesQuery,
+    InstanceView,
+    ResolveRequest,
+)
+from provisioner.jobs import queries as jobs
+from provisioner.jobs.schemas import JobView
+from provisioner.listing import IN_QUERY, AsOfQuery, DryRunQuery, answered, page_of, taken
+from provisioner.presentation import language
+
+blp = Blueprint("instances_api", __name__, url_prefix="/api/v1", description="Apps that administrations run")
+
+
+@blp.route("/instances")
+@requires(Right.VIEW)
+@blp.arguments(InstancesQuery, **IN_QUERY)
+@blp.response(200, page_of(InstanceView))
+def instances(given: dict[str, Any]) -> Any:
+    """Instances by the administration's name in the reader's language, then by app."""
+    which, as_of = taken(given), given.pop("as_of")
+    if whose := given.pop("administration", None):
+        given["administration_id"] = administrations.referred(whose).id
+    return answered(queries.find(queries.Filter(**given), which, language(), as_of))
+
+
+@blp.route("/instances/<uuid:instance_id>")
+@requires(Right.VIEW)
+@blp.etag
+@blp.arguments(AsOfQuery, **IN_QUERY)
+@blp.response(200, InstanceDetailView)
+def instance(given: dict[str, Any], instance_id: UUID) -> Any:
+    """One instance, now or as it was."""
+    return queries.detail(instance_id, given["as_of"])
+
+
+@blp.route("/instances/<uuid:instance_id>/history")
+@requires(Right.VIEW)
+@blp.response(200, HistoryView)
+def history(instance_id: UUID) -> dict[str, Any]:
+    """What the instance was, period by period."""
+    queries.by_id(instance_id)
+    return {"items": queries.history(instance_id), "next": None}
+
+
+@blp.route("/jobs/<uuid:job_id>/resolve", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.arguments(ResolveRequest)
+@blp.response(200, JobView)
+def resolve(how: dict[str, Any], wanted: dict[str, Any], job_id: UUID) -> Any:
+    """Say how a job that needs attention ended, or that it shall run again."""
+    with transaction(**how):
+        service.resolve(job_id, wanted["resolution"], wanted["reason"])
+        return jobs.detail(job_id)

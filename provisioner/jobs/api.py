@@ -1,0 +1,60 @@
+"""The API of jobs: read them, read along, cancel them."""
+
+from typing import Any
+from uuid import UUID
+
+from flask_smorest import Blueprint
+
+from provisioner.accounts.doors import requires
+from provisioner.accounts.policy import Right
+from provisioner.db import transaction
+from provisioner.jobs import queries, service
+from provisioner.jobs.events import Cursor
+from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.schemas import CancelRequest, EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
+from provisioner.jobs.watch import look
+from provisioner.listing import IN_QUERY, DryRunQuery, answered, page_of, taken
+
+blp = Blueprint("jobs_api", __name__, url_prefix="/api/v1/jobs", description="Actions on instances, and their runs")
+
+
+@blp.route("")
+@requires(Right.VIEW)
+@blp.arguments(JobsQuery, **IN_QUERY)
+@blp.response(200, page_of(JobView))
+def jobs(given: dict[str, Any]) -> Any:
+    """Jobs, the newest first."""
+    which = taken(given)
+    return answered(queries.find(queries.Filter(**given), which))
+
+
+@blp.route("/<uuid:job_id>")
+@requires(Right.VIEW)
+@blp.response(200, JobDetailView)
+def job(job_id: UUID) -> dict[str, Any]:
+    """One job; it stays readable for good."""
+    found = queries.detail(job_id)
+    ahead = queries.jobs_ahead(found) if found.state is JobState.QUEUED else None
+    return {**found._mapping, "ahead": ahead}  # noqa: SLF001 - how a row is read by name
+
+
+@blp.route("/<uuid:job_id>/events")
+@requires(Right.VIEW)
+@blp.arguments(EventsQuery, **IN_QUERY)
+@blp.response(200, EventsView)
+def events(given: dict[str, Any], job_id: UUID) -> dict[str, Any]:
+    """What its runs said, the oldest first, at most 500 events at a time."""
+    seen = look(job_id, Cursor.parse(given["after"]))
+    return {"items": seen.events, "next": str(seen.cursor), "complete": seen.complete}
+
+
+@blp.route("/<uuid:job_id>/cancel", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.arguments(CancelRequest)
+@blp.response(200, JobView)
+def cancel(how: dict[str, Any], wanted: dict[str, Any], job_id: UUID) -> Any:
+    """Cancel a queued job at once; ask the worker of a running one to kill everything that it started."""
+    with transaction(**how):
+        service.cancel(job_id, wanted["reason"])
+        return queries.detail(job_id)

@@ -1,0 +1,50 @@
+"""Reading along while a job runs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from provisioner.db import db
+from provisioner.jobs import events, queries
+from provisioner.jobs.events import Cursor
+from provisioner.jobs.lifecycle import JobState
+
+POLL = 0.25  # seconds
+BATCH = 500  # events read at a time
+AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.QUIESCING})
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a job is now, and what it said since the last look."""
+
+    state: JobState
+    events: Sequence[Any]
+    cursor: Cursor  # where the next look begins
+
+    @property
+    def complete(self) -> bool:
+        """Nothing works on the job any more, and it has nothing more to say."""
+        return self.state not in AT_WORK and len(self.events) < BATCH
+
+
+def look(job_id: UUID, after: Cursor) -> Look:
+    """The state first: what a job that has ended had to say was stored before it ended."""
+    state = queries.detail(job_id).state
+    said = events.after(job_id, after, BATCH)
+    return Look(state, said, Cursor(said[-1].attempt, said[-1].counter) if said else after)
+
+
+def watch(job_id: UUID, after: Cursor = Cursor()) -> Iterator[Look]:  # noqa: B008 - the start of every story, and frozen
+    """Look after look, until one is complete."""
+    while True:
+        seen = look(job_id, after)
+        db.session.remove()  # between two looks the reader holds no connection
+        yield seen
+        if seen.complete:
+            return
+        after = seen.cursor
+        if len(seen.events) < BATCH:
+            time.sleep(POLL)
