@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from provisioner.administrations.kinds import Kind, Language, NameType
-from provisioner.db import Created, Id, Model, Since, Version
+from provisioner.db import Created, Id, Model, Since
 
 
 class Administration(Model):
@@ -22,7 +22,7 @@ class Administration(Model):
     territory_id: Mapped[UUID | None] = mapped_column(ForeignKey("administration.id"))  # where it is
     registered_at: Mapped[Created]
     closed_at: Mapped[datetime | None]
-    version: Mapped[Version]
+    version: Mapped[int] = mapped_column()
 
     names: Mapped[list["AdministrationName"]] = relationship(order_by="AdministrationName.language")
     identifiers: Mapped[list["Identifier"]] = relationship(order_by="Identifier.scheme")
@@ -42,6 +42,16 @@ class AdministrationName(Model):
     folded: Mapped[str]  # folding.fold(text): what search compares
     sort_key: Mapped[bytes]  # folding.sort_key(text): what lists are ordered by
     valid: Mapped[Since]
+
+
+class Place(Model):
+    """Where an administration stands in today's lists for readers of a language; drawn from its names."""
+
+    __tablename__ = "administration_place"
+
+    administration_id: Mapped[UUID] = mapped_column(ForeignKey("administration.id"), primary_key=True)
+    language: Mapped[Language] = mapped_column(primary_key=True)
+    sort_key: Mapped[bytes]
 
 
 class Identifier(Model):

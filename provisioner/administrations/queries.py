@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Integer, Row, Select, column, func, literal, select, table
+from sqlalchemy import ColumnElement, DateTime, Integer, Row, Select, case, column, func, literal, select, table
 
-from provisioner.administrations.kinds import NameType
+from provisioner.administrations.kinds import Kind, Language, NameType
 from provisioner.administrations.models import Administration, AdministrationName, Identifier
 from provisioner.db import Words, db
 from provisioner.errors import NotFound
 
+# An administration without a name in the reader's language is listed under the first of these that it has.
+FALLBACK = (Language.FRENCH, Language.ARABIC, Language.ENGLISH, Language.AMAZIGH)
 DEEPEST = 20  # levels of the hierarchy: a path ends there even if plain SQL has made a circle
 
 
@@ -53,10 +55,10 @@ def names_of(ids: Iterable[UUID], as_of: datetime | None = None) -> dict[UUID, W
             AdministrationName.administration_id.in_(list(ids)), official(as_of)
         )
     )
-    names: dict[UUID, Words] = {}
+    named: dict[UUID, Words] = {}
     for administration_id, language, text in rows:
-        names.setdefault(administration_id, {})[language.value] = text
-    return names
+        named.setdefault(administration_id, {})[language.value] = text
+    return named
 
 
 def names_over_time(administration_id: UUID) -> Sequence[Row[Any]]:
@@ -88,9 +90,19 @@ def path(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Row
     return db.session.execute(query.order_by(above.c.height.desc())).all()
 
 
+def children(administration_id: UUID) -> int:
+    """How many stand directly below it."""
+    return db.session.scalar(select(func.count()).where(Administration.parent_id == administration_id)) or 0
+
+
+def every() -> Sequence[Row[Any]]:
+    """The whole register, for comparing it with a file."""
+    return db.session.execute(selected()).all()
+
+
 def regions() -> Sequence[Row[Any]]:
     """The regions by label, to choose from."""
-    return db.session.execute(selected().where(Administration.kind == "region").order_by(Administration.slug)).all()
+    return db.session.execute(selected().where(Administration.kind == Kind.REGION).order_by(Administration.slug)).all()
 
 
 def labels(wanted: str, *, prefix: bool = False) -> frozenset[str]:
@@ -148,6 +160,15 @@ def valid_at(period: Any, as_of: datetime | None) -> ColumnElement[bool]:
 
 def official(as_of: datetime | None) -> ColumnElement[bool]:
     return (AdministrationName.type == NameType.OFFICIAL) & valid_at(AdministrationName.valid, as_of)
+
+
+def placed(language: Language, as_of: datetime | None = None) -> Select[Any]:
+    """The one name that places each administration in the lists of a language: one in that language, if it has any."""
+    name, preferred = AdministrationName, dict.fromkeys((language, *FALLBACK))
+    better = case({each.value: position for position, each in enumerate(preferred)}, value=name.language)
+    columns: list[Any] = [name.administration_id, name.sort_key]
+    query = select(*columns).where(official(as_of)).distinct(name.administration_id)
+    return query.order_by(name.administration_id, better)
 
 
 def known_at(as_of: datetime | None) -> list[ColumnElement[bool]]:

@@ -5,32 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Integer,
-    Select,
-    Subquery,
-    Uuid,
-    case,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
-)
-from sqlalchemy.orm import aliased
+from sqlalchemy import CTE, ColumnElement, Integer, Select, Subquery, Uuid, case, func, literal, or_, select, union_all
 
 from provisioner.administrations.folding import clean, fold
 from provisioner.administrations.kinds import Kind, Language
-from provisioner.administrations.models import Administration, AdministrationName, Identifier
-from provisioner.administrations.queries import known_at, official, selected, valid_at
-from provisioner.db import db
+from provisioner.administrations.models import Administration, AdministrationName, Identifier, Place
+from provisioner.administrations.queries import known_at, placed, selected, valid_at
 from provisioner.paging import Page, PageRequest, page
-
-# An administration without a name in the reader's language is listed under the first of these that it has.
-FALLBACK = (Language.FRENCH, Language.ARABIC, Language.ENGLISH, Language.AMAZIGH)
 
 EXACT_CODE, EXACT_NAME, PART_OF_NAME = range(3)
 
@@ -63,15 +44,6 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
     return page(query, order, which, {"list": "administrations", "by": language, "as_of": as_of, **asdict(wanted)})
 
 
-def total(wanted: Filter, as_of: datetime | None = None) -> int:
-    """How many `find` would list on all its pages."""
-    query: Select[Any] = select(func.count()).select_from(Administration)
-    if wanted.text:
-        hits = matches(wanted.text, as_of)
-        query = query.join(hits, hits.c.administration_id == Administration.id)
-    return db.session.scalar(query.where(*_narrowed(wanted, as_of))) or 0
-
-
 def _narrowed(wanted: Filter, as_of: datetime | None) -> list[ColumnElement[bool]]:
     equal = {
         Administration.kind: wanted.kind,
@@ -94,30 +66,16 @@ def inside_region(region_id: UUID) -> CTE:
     return inside.union(select(Administration.id).join(inside, belongs))
 
 
-def listed_under(language: Language, as_of: datetime | None) -> Subquery:
-    """The one name that places each administration in the list.
-
-    A branch for each language instead of a sort of all: the first, nearly always all, is read from its index in order.
-    """
-    languages = list(dict.fromkeys((language, *FALLBACK)))
-    branches = [_named_in(each, languages[:position], as_of) for position, each in enumerate(languages)]
-    return union_all(*branches).subquery("listed")
+def listed_under(language: Language, as_of: datetime | None = None) -> Subquery:
+    """Where each administration stands in a list (administration_id, sort_key): order by sort_key, then by id."""
+    if as_of is None:
+        today: list[Any] = [Place.administration_id, Place.sort_key]
+        return select(*today).where(Place.language == language).subquery("listed")
+    return placed(language, as_of).subquery("listed")
 
 
-def _named_in(language: Language, better: list[Language], as_of: datetime | None) -> Select[Any]:
-    place: list[Any] = [AdministrationName.administration_id, AdministrationName.sort_key]
-    query = select(*place).where(AdministrationName.language == language, official(as_of))
-    if better:
-        other = aliased(AdministrationName)
-        same = other.administration_id == AdministrationName.administration_id
-        query = query.where(
-            ~exists().where(same, other.language.in_(better), other.type == "official", valid_at(other.valid, as_of))
-        )
-    return query
-
-
-def matches(text: str, as_of: datetime | None) -> Subquery:
-    """Who is meant by the text, and how surely."""
+def matches(text: str, as_of: datetime | None = None) -> Subquery:
+    """Who is meant by the text (administration_id), and how surely (rank, the best first)."""
     every = union_all(*_exact(text, as_of), *_by_words(fold(text), as_of)).subquery()
     best = func.min(every.c.rank, type_=Integer).label("rank")
     return select(every.c.administration_id, best).group_by(every.c.administration_id).subquery("hits")

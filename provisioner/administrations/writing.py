@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, column, func, insert, literal, select, update
+from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, column, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from provisioner.administrations import folding
-from provisioner.administrations.kinds import NameType
-from provisioner.administrations.models import Administration, AdministrationName, Identifier
+from provisioner.administrations.kinds import Language, NameType
+from provisioner.administrations.models import Administration, AdministrationName, Identifier, Place
+from provisioner.administrations.queries import placed
 from provisioner.db import db
 
 TYPES: dict[str, TypeEngine[Any]] = {
@@ -57,6 +59,7 @@ def name(names: Sequence[Naming], since: datetime) -> None:
         for each in names
     ]
     _insert(table, rows, valid=func.tstzrange(_at(since), None))
+    _place({each.administration_id for each in names})
 
 
 def identify(codes: Sequence[Coding], since: datetime) -> None:
@@ -64,6 +67,16 @@ def identify(codes: Sequence[Coding], since: datetime) -> None:
     table = Identifier.__table__
     _end(table, [each._asdict() for each in codes], {"value"}, since)
     _insert(table, [{"id": uuid4(), **each._asdict()} for each in codes], valid=func.tstzrange(_at(since), None))
+
+
+def _place(administrations: set[UUID]) -> None:
+    ids = func.any(literal(list(administrations), ARRAY(Uuid())))
+    for language in Language:
+        place = placed(language).where(AdministrationName.administration_id == ids)
+        values = place.add_columns(literal(language, Place.__table__.c.language.type))
+        new = insert(Place).from_select(["administration_id", "sort_key", "language"], values)
+        same = ["administration_id", "language"]
+        db.session.execute(new.on_conflict_do_update(index_elements=same, set_={"sort_key": new.excluded.sort_key}))
 
 
 def _end(table: Any, rows: Sequence[Mapping[str, Any]], besides: set[str], since: datetime) -> None:

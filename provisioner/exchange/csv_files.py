@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import zip_longest
 from typing import BinaryIO
 
 from provisioner.errors import Invalid
@@ -63,7 +64,7 @@ def _lines(reader: Iterator[list[str]], columns: list[str]) -> Iterator[Line]:
         if len(cells) > len(columns):
             raise Invalid("Line %(line)s has more cells than there are columns.", line=number)
         if any(cells):
-            yield Line(number, {column: _plain(cell) for column, cell in zip(columns, cells, strict=False)})
+            yield Line(number, dict(zip_longest(columns, map(_plain, cells), fillvalue="")))
         number = reader.line_num + 1  # type: ignore[attr-defined]
 
 

@@ -51,12 +51,19 @@ def upgrade() -> None:
             (administration_id WITH =, language WITH =, type WITH =, valid WITH &&) WHERE (type <> 'alias')
     );
     CREATE INDEX ix_administration_name_folded ON administration_name USING gin (folded gin_trgm_ops);
-    CREATE INDEX ix_administration_name_order ON administration_name (language, sort_key, administration_id)
-        WHERE type = 'official' AND upper_inf(valid);
     CREATE INDEX ix_administration_name_history ON administration_name (administration_id, language, lower(valid) DESC);
     CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON administration_name
         FOR EACH ROW EXECUTE FUNCTION audit_record_change(
             'id', 'administration_id', 'language', 'type', 'text', 'valid');
+
+    -- Drawn from the names by the service, so that a page of a list is read in order from an index.
+    CREATE TABLE administration_place (
+        administration_id uuid NOT NULL REFERENCES administration (id),
+        language varchar(40) NOT NULL,
+        sort_key bytea NOT NULL,
+        PRIMARY KEY (administration_id, language)
+    );
+    CREATE INDEX ix_administration_place_order ON administration_place (language, sort_key, administration_id);
 
     CREATE TABLE identifier (
         id uuid PRIMARY KEY,
