@@ -42,12 +42,17 @@ def release_by_id(release_id: UUID) -> Release:
     return db.session.get_one(Release, release_id)
 
 
+def usable(app: App) -> list[Release]:
+    """The releases that may be asked for, the oldest first."""
+    return [each for each in app.releases if each.state in {ReleaseState.CURRENT, ReleaseState.DEPRECATED}]
+
+
 def release(app: App, version: str | None) -> Release:
     """That release, or the newest current one if none is named; NotFound for one that may not be asked for."""
-    usable = [each for each in app.releases if each.state in {ReleaseState.CURRENT, ReleaseState.DEPRECATED}]
+    choice = usable(app)
     if version is None:
-        usable = [each for each in usable if each.state is ReleaseState.CURRENT][-1:]
-    found = [each for each in usable if version in {None, each.version}]
+        choice = [each for each in choice if each.state is ReleaseState.CURRENT][-1:]
+    found = [each for each in choice if version in {None, each.version}]
     if not found:
         raise NotFound("There is no release %(version)s of %(app)s to be had.", app=app.slug, version=version or "")
     return found[0]

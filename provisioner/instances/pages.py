@@ -14,7 +14,7 @@ from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations
 from provisioner.catalogue import queries as catalogue
-from provisioner.catalogue.models import App, ReleaseState
+from provisioner.catalogue.models import App
 from provisioner.db import transaction
 from provisioner.instances import lifecycle, queries, service
 from provisioner.instances.lifecycle import Action, Environment, State
@@ -27,7 +27,6 @@ from provisioner.presentation import label, language, localised
 blp = Blueprint("instances", __name__)
 
 RECENT = PageRequest(size=10)
-ASKABLE = {ReleaseState.CURRENT, ReleaseState.DEPRECATED}
 
 
 @blp.get("/instances")
@@ -83,7 +82,7 @@ def _actions(instance: Any, app: App) -> list[Action]:
 def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
     """The releases that an update can go to, the newest first, each with what it is."""
     applied = next((each.position for each in app.releases if each.version == instance.applied), 0)
-    newer = [each for each in reversed(app.releases) if each.position > applied and each.state in ASKABLE]
+    newer = [each for each in reversed(catalogue.usable(app)) if each.position > applied]
     return [(each.version, f"{each.version} · {label(each.state, 'release')}") for each in newer]
 
 

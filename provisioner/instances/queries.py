@@ -113,6 +113,15 @@ def release_counts(app_id: UUID) -> dict[UUID, int]:
     return {release_id: count for release_id, count in rows if release_id}
 
 
+def tally() -> dict[UUID, dict[State, int]]:
+    """How many instances each app has in each state, by its id."""
+    counts: dict[UUID, dict[State, int]] = {}
+    rows = select(Instance.app_id, Instance.state, func.count()).group_by(Instance.app_id, Instance.state)
+    for app_id, state, count in db.session.execute(rows):
+        counts.setdefault(app_id, {})[state] = count
+    return counts
+
+
 def of_administration(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Any]:
     """What the administration has, by app: the columns of `rows`."""
     query = rows(as_of, Filter(administration_id=administration_id))
