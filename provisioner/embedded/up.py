@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,7 +62,9 @@ def programs(stage: Stage) -> list[Service]:
     web = f"--bind=fd://{stage.listener.fileno()} {WEB}"
     worker = f"worker --loglevel=WARNING --concurrency={stage.settings.worker_concurrency}"
     return [
-        Service("migrations", [*PYTHON, "provisioner", "database", "migrate"], environment, once=True, patience=3600),
+        _step("migrations", ["database", "migrate"], environment),
+        _step("host", ["hosts", "register-local"], environment),
+        _step("catalogue", ["catalogue", "sync"], environment),
         host.supervisor(stage.layout),
         Service(
             "web",
@@ -74,6 +76,11 @@ def programs(stage: Stage) -> list[Service]:
         Service("worker", [*PYTHON, "celery", "--quiet", "--app=worker.main", *worker.split()], environment),
         Service("dispatcher", [*PYTHON, "worker.dispatcher"], environment),
     ]
+
+
+def _step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Service:
+    """A command of ours that has to succeed before the next process starts; migrations of a large database may be long."""
+    return Service(name, [*PYTHON, "provisioner", *command], environment, once=True, patience=3600)
 
 
 def run_up(settings: Settings, *, after_ready: Sequence[str] = (), plan: Plan = programs) -> None:

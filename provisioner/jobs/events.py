@@ -93,3 +93,13 @@ def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Any]:
 
 def count(job_id: UUID) -> int:
     return db.session.scalar(select(func.count()).where(JobEvent.job_id == job_id)) or 0
+
+
+def latest_task(job_id: UUID) -> str | None:
+    """The task that a run is at."""
+    return db.session.scalar(
+        select(JobEvent.task)
+        .where(JobEvent.job_id == job_id, JobEvent.task != "")
+        .order_by(JobEvent.attempt.desc(), JobEvent.counter.desc())
+        .limit(1)
+    )
