@@ -40,8 +40,8 @@ def host(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    def run_once(inventory: Path, app: str, action: str, **variables: Any) -> Run:
-        return play(tmp_path_factory.mktemp("run"), inventory, app, action, **variables)
+    def run_once(inventory: Path, app: str, action: str) -> Run:
+        return play(tmp_path_factory.mktemp("run"), inventory, app, action)
 
     return run_once
 
