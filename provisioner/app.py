@@ -45,16 +45,14 @@ OPENAPI = {
     "OPENAPI_URL_PREFIX": "/api/v1",
     "OPENAPI_JSON_PATH": "openapi.json",
 }
+LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
 
 
-class Doors(Api):
+class Doors(Api):  # type: ignore[misc]  # flask-smorest has no types
     """flask-smorest without its own form of errors: web.py answers for all doors alike."""
 
     def _register_error_handlers(self) -> None:
         pass
-
-
-LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -62,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or read_settings()
     init_logging(settings)
     app = foundation(settings)
-    app.config.from_mapping(**OPENAPI, MAX_CONTENT_LENGTH=LARGEST_UPLOAD)
+    app.config.from_mapping(OPENAPI, MAX_CONTENT_LENGTH=LARGEST_UPLOAD)
     hops = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     init_web(app)

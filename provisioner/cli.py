@@ -1,4 +1,4 @@
-"""The command line: `provisioner`. Each room brings its commands; this module gives them a context and turns errors into messages."""
+"""The command line: `provisioner`. Each room brings its commands; they get a context and their refusals a form here."""
 
 import getpass
 import sys

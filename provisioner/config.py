@@ -1,6 +1,7 @@
 """Every setting of the service, read once from the environment.
 
-Each field of `Settings` is one variable, `PROVISIONER_<FIELD IN CAPITALS>`; docs/settings.md lists them, and a test compares the two.
+Each field of `Settings` is one variable, `PROVISIONER_<FIELD IN CAPITALS>`; docs/settings.md lists them, and a test
+compares the two.
 """
 
 import os

@@ -117,12 +117,12 @@ def _on_lost_race(_error: StaleDataError) -> Response:
 
 
 def _on_database_away(_error: Exception) -> Response:
-    log.warning("database away", exc_info=True)
+    log.warning("database away", exc_info=_error)
     return answer(Unavailable())
 
 
 def _on_defect(_error: Exception) -> Response:
-    log.exception("defect")
+    log.error("defect", exc_info=_error)
     failure = DomainError("Something went wrong on our side. The reference of this call tells the operators which.")
     failure.code, failure.status = "internal-error", 500
     return answer(failure)

@@ -23,15 +23,15 @@ FLUSH_AT = 500  # events
 log = structlog.get_logger()
 
 
-class Lost(Exception):  # noqa: N818 - not an error of the run: we may not act any more
+class Lost(Exception):
     """The lease could not be kept; the run was killed."""
 
 
 class Follower:
     """Follows one run to its end, heartbeat and all, in a single thread.
 
-    While the database is away events wait in memory and in the pipe; when it stays away longer than `patience` seconds, the
-    supervisor has killed the run by then, and so do we.
+    While the database is away events wait in memory and in the pipe; when it stays away longer than `patience` seconds,
+    the supervisor has killed the run by then, and so do we.
     """
 
     def __init__(self, claim: Claim, run: Run, order: RunOrder, patience: float) -> None:

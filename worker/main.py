@@ -1,7 +1,7 @@
 """The Celery application: `celery -A worker.main worker`.
 
-Celery only carries doorbells here. PostgreSQL keeps the queue (docs/decisions/0001-postgresql-is-the-queue.md), so a message may be
-lost, doubled or late without harm, and everything in Celery that promises more than a doorbell is switched off.
+Celery only carries doorbells here. PostgreSQL keeps the queue (docs/decisions/0001-postgresql-is-the-queue.md), so a
+message may be lost, doubled or late without harm, and whatever in Celery promises more than a doorbell is switched off.
 """
 
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from flask import Flask
-from kombu import Queue
+from kombu.entity import Queue
 
-from provisioner.foundation import foundation
 from provisioner.config import settings
 from provisioner.db import db
 from provisioner.embedded.layout import celery_broker_url
+from provisioner.foundation import foundation
 from provisioner.log import init_logging
 
 DOORBELL_EXPIRES = 60

@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from provisioner.instances.variables import RunOrder
 from worker import inventory, sandbox
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
-# What a run may know of the worker's environment: where programs, certificates and package indexes are; no address, no key.
+# What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
     "PATH",
     "LANG",
@@ -47,7 +48,7 @@ def sweep_folders() -> None:
 
 
 class Run:
-    """One ansible-playbook in its sandbox. Use as a context manager: leaving it kills what is left, and removes the files."""
+    """One ansible-playbook in its sandbox, as a context: leaving it kills what is left, and removes the files."""
 
     def __init__(self, order: RunOrder, name: str, patience: float) -> None:
         self._folder = FOLDER / f"{PREFIX}{os.getpid()}-{name}"
@@ -55,7 +56,7 @@ class Run:
         self._patience = patience
         self._rest = b""
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
         inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
@@ -88,11 +89,9 @@ class Run:
 
     def prove(self) -> None:
         """Tell the supervisor that the database has just confirmed our lease."""
-        try:
+        with suppress(BrokenPipeError):  # it is gone; reading will say so
             self._input.write(b"mine\n")
             self._input.flush()
-        except BrokenPipeError:
-            pass  # it is gone; reading will say so
 
     @property
     def _input(self) -> Any:
@@ -109,11 +108,9 @@ class Run:
         return (json.loads(line) for line in lines)
 
     def kill(self) -> None:
-        """End the whole tree: the supervisor dies with its input, and its namespace with it; then the fence itself is killed."""
-        try:
+        """End the whole tree: the supervisor dies with its input, and its namespace with it."""
+        with suppress(BrokenPipeError):
             self._input.close()
-        except BrokenPipeError:
-            pass
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:

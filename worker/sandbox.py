@@ -1,7 +1,7 @@
 """Fencing in a run, so that killing one process kills everything that it started.
 
-Ansible forks, daemonises and waits in places that no signal reaches; the one thing that ends them all is the end of their
-PID namespace (docs/decisions/0003-a-run-lives-in-a-pid-namespace.md).
+Ansible forks, daemonises and waits in places that no signal reaches; the one thing that ends them all is the end of
+their PID namespace (docs/decisions/0003-a-run-lives-in-a-pid-namespace.md).
 """
 
 import os

@@ -1,7 +1,7 @@
 """One run of ansible-playbook and the end of it: `python -m worker.supervisor <private folder>`, started by worker.run.
 
-It lives in a sandbox of its own and trusts nobody to stop it in time: the worker sends a line for every heartbeat that the
-database answered; when the lines stop or their pipe closes, everything started here dies. It knows no database.
+It lives in a sandbox of its own and trusts nobody to stop it in time: the worker sends a line for every heartbeat that
+the database answered; when the lines stop or their pipe closes, everything started here dies. It knows no database.
 """
 
 import json
@@ -124,7 +124,10 @@ def main(folder: str) -> None:
         project_dir=order["project"],
         playbook=order["playbook"],
         inventory=str(Path(folder) / "inventory.yml"),
-        envvars={"ANSIBLE_CONFIG": str(Path(order["project"]) / "ansible.cfg"), "ANSIBLE_LOCAL_TEMP": f"{folder}/tmp"},
+        envvars={
+            "ANSIBLE_CONFIG": str(Path(order["project"]) / "ansible.cfg"),
+            "ANSIBLE_LOCAL_TEMP": str(Path(folder) / "tmp"),
+        },
         event_handler=story.tell,
         quiet=True,
         suppress_env_files=True,

@@ -67,7 +67,7 @@ def _run(claim: Claim) -> jobs.Outcome:
 
 
 def _conclude(claim: Claim, outcome: jobs.Outcome) -> str:
-    """Write the end. While the database is away, try again: a commit may have gone through although its answer was lost."""
+    """Write the end, again and again while the database is away: a commit may succeed although its answer is lost."""
     give_up = time.monotonic() + CONCLUDE_FOR
     for attempt in count(1):
         try:

@@ -27,7 +27,7 @@ class Administration(Model):
     names: Mapped[list["AdministrationName"]] = relationship(order_by="AdministrationName.language")
     identifiers: Mapped[list["Identifier"]] = relationship(order_by="Identifier.scheme")
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it and leaves it alone
 
 
 class AdministrationName(Model):

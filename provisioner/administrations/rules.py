@@ -21,7 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Fault(ValueError):  # noqa: N818 - becomes one entry of Invalid.errors
+class Fault(ValueError):
     """What is wrong with one value, as a sentence for the person who gave it."""
 
 

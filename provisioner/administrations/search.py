@@ -10,7 +10,7 @@ from sqlalchemy import CTE, ColumnElement, Integer, Select, Subquery, Uuid, case
 from provisioner.administrations.folding import clean, fold
 from provisioner.administrations.kinds import Kind, Language
 from provisioner.administrations.models import Administration, AdministrationName, Identifier, Place
-from provisioner.administrations.queries import known_at, placed, selected, valid_at
+from provisioner.administrations.queries import known_at, placed, referred, selected, valid_at
 from provisioner.paging import Page, PageRequest, page
 
 EXACT_CODE, EXACT_NAME, PART_OF_NAME = range(3)
@@ -29,6 +29,12 @@ class Filter:
     territory_id: UUID | None = None
     region_id: UUID | None = None
     closed: bool | None = None
+
+
+def meant(parent: str | None = None, territory: str | None = None, region: str | None = None, **more: Any) -> Filter:
+    """The filter of a reader, who names administrations by an id, a label, or a code as scheme:value; NotFound."""
+    named = {"parent_id": parent, "territory_id": territory, "region_id": region}
+    return Filter(**more, **{link: text and referred(text).id for link, text in named.items()})
 
 
 def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | None = None) -> Page:

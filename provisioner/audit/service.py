@@ -46,7 +46,7 @@ def actor() -> Actor:
     return _actor.get()
 
 
-def record(  # noqa: PLR0913 - an event simply has that many facts
+def record(
     action: str,
     object_type: str,
     object_id: object,

@@ -1,4 +1,4 @@
-"""The app folders under playbooks/apps/ as they lie on disk: reading, checking, and the digest that names their content."""
+"""The app folders under playbooks/apps/ as they lie on disk: reading, checking, and the digest of their content."""
 
 import hashlib
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class AppFolder:
     digest: str
 
 
-class Broken(Exception):  # noqa: N818 - carries what is wrong with one folder
+class Broken(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults

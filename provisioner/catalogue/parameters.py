@@ -14,7 +14,7 @@ TRUE = {True, "true", "on", "yes", "1"}
 FALSE = {False, "false", "off", "no", "0", ""}
 
 
-class Fault(Exception):  # noqa: N818 - becomes one entry of Invalid.errors
+class Fault(Exception):
     pass
 
 

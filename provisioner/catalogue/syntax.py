@@ -14,7 +14,9 @@ from provisioner.catalogue.folders import AppFolder, Broken, Fault
 
 SHELLS = {"shell", "raw", "script", "expect", "action", "local_action"}
 COMMANDS = {"command"}
-PLACE = re.compile(r"(?:The error appears to be in '|Origin: )(?P<file>[^':\n]+)'?.*?(?:line |:)(?P<line>\d+)", re.S)
+PLACE = re.compile(
+    r"(?:The error appears to be in '|Origin: )(?P<file>[^':\n]+)'?.*?(?:line |:)(?P<line>\d+)", re.DOTALL
+)
 
 
 def check(root: Path, folder: AppFolder) -> None:

@@ -1,16 +1,18 @@
-"""The main job, carried out for everybody to see: real applications for four administrations, and one real migration."""
+"""The main job, for everybody to see: real applications for four administrations, and one real migration."""
 
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import unescape
 from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from provisioner.accounts.policy import Role
 from provisioner.administrations import queries as administrations
 from provisioner.catalogue import queries as catalogue
 from provisioner.config import settings
@@ -50,6 +52,11 @@ WISHES = (
 )
 
 
+class ComplaintLost(DomainError):
+    code = "demo-complaint-lost"
+    message = "The complaint that was filed before the update cannot be read any more."
+
+
 class Unfinished(DomainError):
     code = "demo-unfinished"
     message = "A job of the demo ended as %(state)s: see %(job)s in the web pages."
@@ -82,7 +89,13 @@ def _instance(wish: Wish) -> tuple[UUID, UUID | None]:
 
 def _follow(console: Console, job_ids: Sequence[UUID]) -> None:
     """Show a line per job, moving with the events as the runs write them, until all have ended."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[step]}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[step]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         lines = {job_id: progress.add_task(_title(job_id), total=None, step="") for job_id in job_ids}
         waiting = set(job_ids)
@@ -107,7 +120,7 @@ def _title(job_id: UUID) -> str:
 
 
 def _update(console: Console, instance_id: UUID) -> None:
-    """File a complaint under the old release, update through a migration of its schema, and read the complaint again."""
+    """File a complaint under the old release, update through a migration of the schema, and read it again."""
     instance = instances.by_id(instance_id)
     if catalogue.release_by_id(instance.desired_release_id).version != OLD or instance.state is not State.ACTIVE:
         return
@@ -117,11 +130,12 @@ def _update(console: Console, instance_id: UUID) -> None:
     with transaction():
         job = requests.ask(instance_id, Action.UPDATE, REASON, NEW).job
     _follow(console, [job.id])
-    assert tracker.title_of(number) == title, "the complaint did not survive the update"
+    if tracker.title_of(number) != title:
+        raise ComplaintLost
     console.print(f"Complaint {number}, filed under {OLD}, is still there under {NEW}.")
 
 
-def _show(console: Console, instance_ids: Iterable[UUID], passwords: dict[str, tuple[str, str]]) -> None:
+def _show(console: Console, instance_ids: Iterable[UUID], passwords: dict[str, tuple[Role, str]]) -> None:
     table = Table("Application", "Administration", "Release", "Address", "Answers", header_style="bold")
     for instance_id in instance_ids:
         table.add_row(*_line(instances.by_id(instance_id)))
@@ -131,7 +145,9 @@ def _show(console: Console, instance_ids: Iterable[UUID], passwords: dict[str, t
     if not passwords:
         console.print("Users are as before; `provisioner users password admin` makes a new password.")
     layout = Layout(settings().state_dir)
-    console.print(f"\nProvisioner is at [bold]{web_address(settings(), layout.web_port() or 0)}[/]. Ctrl-C stops everything.")
+    console.print(
+        f"\nProvisioner is at [bold]{web_address(settings(), layout.web_port() or 0)}[/]. Ctrl-C stops everything."
+    )
 
 
 def _line(instance: Instance) -> tuple[str, str, str, str, str]:
@@ -145,7 +161,7 @@ def _answer(instance: Instance, name: str) -> str:
     """What its front page says when asked now."""
     try:
         with urllib.request.urlopen(instance.address, timeout=10) as page:  # noqa: S310 - an address of our own
-            shown = name in page.read().decode()
+            shown = name in unescape(page.read().decode())
             return f"{page.status}, {'its name is on the page' if shown else 'but without its name'}"
     except OSError as error:
         return f"no: {error}"

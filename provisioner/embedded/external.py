@@ -2,7 +2,6 @@
 
 import psycopg
 import redis
-from sqlalchemy import make_url
 
 from provisioner.config import Settings
 from provisioner.embedded.binaries import EXTENSIONS, OLDEST_POSTGRES
@@ -22,14 +21,13 @@ def check_external(settings: Settings) -> None:
 
 
 def check_database(url: str, *, application: bool = False) -> None:
-    shown = make_url(url).render_as_string(hide_password=True)
     try:
         with psycopg.connect(url.replace("postgresql+psycopg", "postgresql", 1), connect_timeout=TIMEOUT) as connection:
             fault = _fault(connection, application=application)
     except psycopg.OperationalError as error:
-        raise CannotStart("PostgreSQL cannot be reached at %(url)s: %(reason)s", url=shown, reason=str(error)) from None
+        raise CannotStart("PostgreSQL cannot be used: %(reason)s", reason=str(error)) from None
     if fault:
-        raise CannotStart("PostgreSQL at %(url)s cannot be used: %(reason)s", url=shown, reason=fault)
+        raise CannotStart("PostgreSQL cannot be used: %(reason)s", reason=fault)
 
 
 def check_redis(url: str) -> None:

@@ -48,12 +48,14 @@ class Layout:
 
     @property
     def run_dir(self) -> Path:
-        """Sockets and pid files; in a short folder elsewhere when a socket's path would be too long here."""
+        """Sockets and pid files; in a short folder elsewhere when its usual path cannot be that of a socket."""
         usual = self.state_dir / "run"
-        if len(os.fsencode(usual)) + len(LONGEST_SOCKET) <= SOCKET_PATH_LIMIT:
+        fits = len(os.fsencode(usual)) + len(LONGEST_SOCKET) <= SOCKET_PATH_LIMIT
+        if fits and "," not in str(usual):  # to a client of PostgreSQL a comma separates hosts
             return usual
         # Not XDG_RUNTIME_DIR or TMPDIR: every session of every user has to find the same folder.
-        return Path("/tmp") / f"provisioner-{hashlib.sha256(os.fsencode(usual)).hexdigest()[:16]}"  # noqa: S108 - owner checked in create()
+        name = f"provisioner-{hashlib.sha256(os.fsencode(usual)).hexdigest()[:16]}"
+        return Path("/tmp") / name  # noqa: S108 - create() refuses one that is not ours
 
     @property
     def lock(self) -> Path:

@@ -30,7 +30,7 @@ MODEST = {
     "jit": "off",
     "log_checkpoints": "off",
 }
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}  # survives any kill, but not a power cut
 
 CREATE_CLUSTER = """
     rm -rf "$2.new" && "$1/initdb" -D "$2.new" -U postgres --pwfile="$3" \

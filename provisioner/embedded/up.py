@@ -79,7 +79,7 @@ def programs(stage: Stage) -> list[Service]:
 
 
 def _step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Service:
-    """A command of ours that has to succeed before the next process starts; migrations of a large database may be long."""
+    """A command of ours that has to succeed before the next process starts; some migrations take long."""
     return Service(name, [*PYTHON, "provisioner", *command], environment, once=True, patience=3600)
 
 

@@ -14,7 +14,7 @@ FIRST, BLOCK, BLOCKS = 12000, 200, 100  # 20,000 ports, all below the range from
 
 
 def registration(settings: Settings) -> Registration:
-    """What plays need to know of this machine. Each state folder has ports of its own, so that two services can stand side by side."""
+    """What plays need to know of this machine. Each state folder has ports of its own: services stand side by side."""
     layout = Layout(settings.state_dir)
     first = FIRST + BLOCK * (zlib.crc32(bytes(settings.state_dir)) % BLOCKS)
     facts = {

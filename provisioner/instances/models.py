@@ -36,7 +36,7 @@ class Instance(Model):
     created_at: Mapped[Created]
     version: Mapped[int] = mapped_column()
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it and leaves it alone
 
 
 class InstancePeriod(Model):

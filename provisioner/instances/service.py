@@ -147,7 +147,8 @@ def _learn_health(instance: Instance, report: Json) -> None:
 def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
     """End an attempt: the job under its fence, and the instance as the outcome says, in one transaction.
 
-    A failed update counts as failed only if its playbook reports that the release of before serves again; else a person must look.
+    A failed update counts as failed only if its playbook reports that the release of before serves again; else a
+    person must look.
     """
     instance = held(claim.instance_id)
     job = jobs.locked(claim.job_id)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from provisioner.jobs.service import Claim, Fenced
 
 CAP = 64 * 1024  # characters of one event's output that are kept
 UNPRINTABLE = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # terminal sequences
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # control and direction characters
 )
 
 
@@ -79,16 +80,18 @@ def store(held: Claim, events: Sequence[Event]) -> None:
         raise Fenced
 
 
+TOLD = [getattr(JobEvent, name) for name in ("attempt", "at", *(each.name for each in fields(Event)))]
+
+
 def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Any]:
     """The next events of the job's story, oldest first."""
     place = tuple_(JobEvent.attempt, JobEvent.counter)
     return db.session.execute(
-        select(JobEvent.attempt, JobEvent.counter, JobEvent.at, JobEvent.kind, JobEvent.play, JobEvent.role, JobEvent.task,
-               JobEvent.host, JobEvent.changed, JobEvent.stdout, JobEvent.result)
+        select(*TOLD)
         .where(JobEvent.job_id == job_id, place > tuple_(cursor.attempt, cursor.counter))
         .order_by(JobEvent.attempt, JobEvent.counter)
         .limit(limit)
-    ).all()  # fmt: skip
+    ).all()
 
 
 def count(job_id: UUID) -> int:

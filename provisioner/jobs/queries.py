@@ -41,8 +41,18 @@ class Filter:
 
 def find(wanted: Filter, which: PageRequest) -> Page:
     """Jobs, newest first."""
-    query = select(Job.id, Job.queued_at, Job.instance_id, Job.request_id, Job.action, Job.state, Job.attempt, Job.cause,
-                   Job.started_at, Job.finished_at)  # fmt: skip
+    query = select(
+        Job.id,
+        Job.queued_at,
+        Job.instance_id,
+        Job.request_id,
+        Job.action,
+        Job.state,
+        Job.attempt,
+        Job.cause,
+        Job.started_at,
+        Job.finished_at,
+    )
     for column, value in (
         (Job.state, wanted.state),
         (Job.instance_id, wanted.instance_id),

@@ -21,7 +21,7 @@ from provisioner.jobs.models import Fence, Job
 CHANNEL = "provisioner_jobs"  # NOTIFY wakes the dispatcher
 
 
-class Fenced(Exception):  # noqa: N818 - not an error of anybody: somebody newer owns the instance now
+class Fenced(Exception):
     """This attempt is not the newest one any more: whatever it wants to write, it must not."""
 
 
@@ -152,7 +152,7 @@ def _of(held: Claim) -> Any:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attempt. `touched`: a task had started on the instance; `report`: what the playbook said of it."""
+    """What came of an attempt. `touched`: a task had started on the instance; `report`: what the playbook said."""
 
     end: End
     touched: bool

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -48,8 +48,8 @@ def elapsed(job: Any) -> float | None:
     """Seconds since the first attempt began, to the end of the last if there is one."""
     if job.started_at is None:
         return None
-    end: datetime = job.finished_at or datetime.now(UTC)
-    return (end - job.started_at).total_seconds()
+    lasted: timedelta = (job.finished_at or datetime.now(UTC)) - job.started_at
+    return lasted.total_seconds()
 
 
 def steps(job: Any) -> list[Step]:

@@ -26,6 +26,7 @@ from provisioner.reports.sentences import sentence
 blp = Blueprint("reports", __name__)
 
 A_FEW = PageRequest(size=8)
+COUNTED = PageRequest(size=1, with_total=True)
 
 
 @blp.get("/")
@@ -42,7 +43,7 @@ def home() -> str:
         failed=instances.find(instances.Filter(state=State.FAILED), A_FEW, language()).rows,
         apps=catalogue.apps(),
         counts=instances.tally(),
-        administrations=search.total(search.Filter(closed=False)),
+        administrations=search.find(search.Filter(closed=False), COUNTED, language()).total,
     )
 
 

@@ -64,7 +64,9 @@ class Service:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._log = (self.state_dir / "up.log").open("ab")
         command = [self.python, "-m", "provisioner", "up"]
-        self.process = subprocess.Popen(command, env=self.environment, cwd=self.state_dir, stdout=self._log, stderr=self._log)
+        self.process = subprocess.Popen(
+            command, env=self.environment, cwd=self.state_dir, stdout=self._log, stderr=self._log
+        )
         wait_for("the service to answer", self._answers, 90)
 
     def _answers(self) -> bool:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,13 +56,14 @@ def workers(service: Service) -> list[int]:
 
 def _environment(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/environ", errors="replace") as file:
-            return file.read()
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace")
     except OSError:
         return ""
 
 
-def test_a_worker_killed_in_the_middle_leaves_nothing_behind_and_its_job_is_done_once_more(sleepy: Service, ask: Asking) -> None:
+def test_a_worker_killed_in_the_middle_leaves_nothing_behind_and_its_job_is_done_once_more(
+    sleepy: Service, ask: Asking
+) -> None:
     job = ask(seconds=6)
     wait_for("the playbook to act", lambda: acting(sleepy, job))
 
@@ -96,7 +98,7 @@ def test_a_worker_asleep_beyond_its_lease_writes_nothing_when_it_wakes(sleepy: S
     for pid in asleep:
         os.kill(pid, signal.SIGSTOP)
     try:
-        # Nobody proves the lease any more, so the run kills itself; once the lease is over the job waits for a worker that is awake.
+        # Nobody proves the lease any more, so the run kills itself; later the job waits for a worker that is awake.
         wait_for("the run to end itself", lambda: not processes(f"-{job['id']}-"), 20)
         wait_for("the job to wait again", lambda: sleepy.get(f"/jobs/{job['id']}")["state"] == "queued", 60)
     finally:

@@ -57,16 +57,18 @@ class Child:
             return None
         return f"status {status}" if status >= 0 else signal.Signals(-status).name
 
+    def ask_to_stop(self) -> None:
+        if self._process:
+            self._process.send_signal(self.service.stop_signal)
+
     def stop(self, hurried: Callable[[], bool]) -> None:
-        """Ask it to stop, and insist when its time of grace is over."""
-        if not self._process:
-            return
-        self._process.send_signal(self.service.stop_signal)
+        """Wait until it has stopped, and insist when its time of grace is over."""
         deadline = time.monotonic() + self.service.grace
-        while self._process.poll() is None and not hurried() and time.monotonic() < deadline:
+        while not self.ended() and not hurried() and time.monotonic() < deadline:
             time.sleep(TICK)
-        self._process.kill()
-        self._process.wait()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
         self._finish_reading()
 
     def _output(self, files: ExitStack) -> IO[bytes] | int | None:

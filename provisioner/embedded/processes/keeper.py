@@ -1,4 +1,4 @@
-"""Starts processes in order, watches them, and stops them in reverse order."""
+"""Starts processes in order, watches them, and stops them: the programs first, then the servers they stand on."""
 
 import time
 import uuid
@@ -61,8 +61,9 @@ class Keeper:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._open:  # the last to go is the guardian, and with it whatever is left
-            for kept in reversed(self._kept):
-                kept.child.stop(self._hurried)
+            children = [kept.child for kept in reversed(self._kept)]
+            self._stop([child for child in children if not child.service.vital])
+            self._stop([child for child in children if child.service.vital])
 
     def heed(self, *_: object) -> None:
         """The handler of the signals that end the run; the second one loses patience."""
@@ -87,7 +88,7 @@ class Keeper:
         try:
             self.watch(until=lambda: child.ended() is not None)
         finally:
-            child.stop(self._hurried)
+            self._stop([child])
         if not self._leaving() and child.ended() != "status 0":
             raise CannotStart("%(name)s failed (%(how)s).", name=service.name, how=child.ended())
 
@@ -125,6 +126,12 @@ class Keeper:
         kept.child.start()
         if kept.child.service.vital:
             kept.child.settle(abandoned=self._leaving)
+
+    def _stop(self, children: list[Child]) -> None:
+        for child in children:
+            child.ask_to_stop()
+        for child in children:
+            child.stop(self._hurried)
 
     def _leaving(self) -> bool:
         return self.signals > 0
