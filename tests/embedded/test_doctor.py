@@ -25,7 +25,7 @@ def test_an_unreachable_database_is_found_with_a_sentence_how_to_mend_it(tmp_pat
     ]
 
     assert not finding.fine
-    assert "cannot be reached at postgresql+psycopg://app:***@127.0.0.1:9/provisioner" in finding.mend
+    assert 'cannot be used: connection failed: connection to server at "127.0.0.1", port 9' in finding.mend
 
 
 def test_a_state_folder_below_a_file_is_found(tmp_path):

@@ -37,7 +37,7 @@ def test_a_postgresql_that_refuses_is_named_without_its_password_and_nothing_is_
     url = "postgresql://app:canary@127.0.0.1:9/provisioner"
     text = refusal(launch(tmp_path / "var", PROVISIONER_DATABASE_URL=url, PROVISIONER_OWNER_DATABASE_URL=url))
 
-    assert "Error: PostgreSQL cannot be reached at postgresql+psycopg://app:***@127.0.0.1:9/provisioner" in text
+    assert 'Error: PostgreSQL cannot be used: connection failed: connection to server at "127.0.0.1", port 9' in text
     assert "onnection refused" in text
     assert "canary" not in text
     assert not (tmp_path / "var").exists()

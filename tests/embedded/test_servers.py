@@ -1,16 +1,17 @@
 import os
 import signal
 import stat
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import psycopg
 import pytest
 import redis
 from psycopg import errors
 
-from provisioner.embedded import postgres, valkey
 from provisioner.embedded.layout import APPLICATION, OWNER, SUPERUSER, Layout
-from provisioner.embedded.processes.keeper import Keeper
 from provisioner.embedded.processes.service import CannotStart
 from provisioner.embedded.servers import servers
 
@@ -19,14 +20,26 @@ def connect(layout: Layout, role: str) -> psycopg.Connection:
     return psycopg.connect(layout.database_url(role).replace("+psycopg", ""), autocommit=True)
 
 
-def start_and_abandon(state_dir: Path) -> Keeper:
-    """Servers whose keeper never gets to stop them."""
-    layout = Layout(state_dir)
-    keeper = Keeper(layout, show=print, say=print)
-    keeper.__enter__()
-    for step in [*postgres.control_plane(layout, durable=False), valkey.server(layout)]:
-        keeper.start(step)
-    return keeper
+ROOT = Path(__file__).parents[2]
+SERVING = """
+import sys, time
+from pathlib import Path
+from provisioner.embedded.servers import servers
+with servers(Path(sys.argv[1]), durable=False):
+    print("serving", flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def session(state_dir) -> Iterator[Popen[bytes]]:
+    """A process that uses the servers, to be killed."""
+    command = [sys.executable, "-c", SERVING, str(state_dir)]
+    with Popen(command, stdout=PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"serving\n"
+        yield process
+        process.kill()
 
 
 def test_the_servers_answer_on_sockets_and_nothing_is_left_afterwards(tmp_path, processes_of):
@@ -79,29 +92,34 @@ def test_data_survives_a_restart(state_dir):
         assert owner.execute("SELECT name FROM register").fetchone() == ("Rabat",)
 
 
-def test_killing_everything_loses_nothing_and_the_next_start_recovers(state_dir, processes_of):
-    abandoned = start_and_abandon(state_dir)
+def test_killing_everything_loses_nothing_and_the_next_start_recovers(state_dir, session, processes_of, eventually):
     with connect(Layout(state_dir), OWNER) as owner:
         owner.execute("CREATE TABLE register AS SELECT 'Rabat' AS name")
     for pid in processes_of(state_dir):
         os.kill(pid, signal.SIGKILL)
-    abandoned.__exit__(None, None, None)
+    assert eventually(lambda: processes_of(state_dir) == {})
 
     with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
         assert owner.execute("SELECT name FROM register").fetchone() == ("Rabat",)
 
 
-def test_servers_that_outlived_their_keeper_are_replaced_by_the_next_start(state_dir, processes_of):
-    """As when the keeper and the guardian were both killed."""
-    abandoned = start_and_abandon(state_dir)
+def test_a_killed_session_takes_its_servers_along(state_dir, session, processes_of, eventually):
+    session.kill()
+
+    assert eventually(lambda: processes_of(state_dir) == {})
+
+
+def test_servers_that_outlived_their_session_are_replaced_by_the_next_start(state_dir, session, processes_of):
     guardian = next(pid for pid, command in processes_of(state_dir).items() if "guardian.py" in command)
     os.kill(guardian, signal.SIGKILL)
-    before = set(processes_of(state_dir))
-    abandoned._open.close()
+    session.kill()
+    session.wait()
+    left = set(processes_of(state_dir))
+    assert left
 
     with servers(state_dir, durable=False) as layout, connect(layout, OWNER) as owner:
         assert owner.execute("SELECT 1").fetchone() == (1,)
-        assert not before & set(processes_of(state_dir))
+        assert not left & set(processes_of(state_dir))
 
 
 def test_a_stale_lock_file_with_the_number_of_a_living_stranger_does_not_stop_the_start(state_dir):
@@ -127,11 +145,3 @@ def test_any_state_folder_will_do(copy_state, tmp_path, folder):
             assert client.ping()
         assert app.execute("SELECT 1").fetchone() == (1,)
         assert max(len(os.fsencode(path)) for path in layout.run_dir.rglob("*") if path.is_socket()) <= 107
-
-
-def test_a_killed_session_takes_its_servers_along(state_dir, processes_of, eventually):
-    abandoned = start_and_abandon(state_dir)
-
-    abandoned._open.close()
-
-    assert eventually(lambda: processes_of(state_dir) == {})

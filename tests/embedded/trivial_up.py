@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from provisioner.config import settings
@@ -15,25 +15,15 @@ FAMILY = "sleep 1000 & setsid sleep 1000 & echo at work; wait"
 STUBBORN = "trap '' TERM INT; while :; do sleep 0.1; done"
 
 
-def app(environ: dict[str, str], start_response: Callable[..., None]) -> Iterable[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(os.getpid()).encode()]
-
-
 def trivial(stage: Stage) -> list[Service]:
-    commands = {
-        "migrations": ["/bin/sh", "-c", os.environ.get("TRIVIAL_STEP", "echo migrated")],
-        "worker": ["/bin/sh", "-c", FAMILY],
-        "dispatcher": ["/bin/sh", "-c", STUBBORN],
-    }
-    return [
-        replace(service, command=commands.get(service.name) or _with_trivial_app(service.command), grace=1)
-        for service in programs(stage)
-    ]
+    return [replace(service, command=_trivial(service), grace=1) for service in programs(stage)]
 
 
-def _with_trivial_app(command: Sequence[str]) -> list[str]:
-    return ["trivial_up:app" if word.startswith("provisioner.app:") else word for word in command]
+def _trivial(service: Service) -> Sequence[str]:
+    scripts = {"migrations": os.environ.get("TRIVIAL_STEP", "echo migrated"), "worker": FAMILY, "dispatcher": STUBBORN}
+    if service.once or service.name in scripts:
+        return ["/bin/sh", "-c", scripts.get(service.name, "true")]
+    return ["trivial_app:app" if word.startswith("provisioner.app:") else word for word in service.command]
 
 
 if __name__ == "__main__":
