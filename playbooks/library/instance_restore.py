@@ -65,17 +65,16 @@ def check(folder: Path) -> None:
 
 
 def unpack(archive: Path, root: Path) -> None:
-    """Exchange the folder; what was not in the backup, such as the logs, goes with the old one."""
+    """Exchange the folder. The logs stay, for they tell what went wrong."""
     fresh, old = root.with_name(f".{root.name}.fresh"), root.with_name(f".{root.name}.old")
     for rest in (fresh, old):
         shutil.rmtree(rest, ignore_errors=True)
     fresh.mkdir()
     with tarfile.open(archive) as tar:
         tar.extractall(fresh, filter="tar")
-    (fresh / "logs").mkdir(exist_ok=True)
-    for folder in (fresh, fresh / "logs"):
-        folder.chmod(FOLDER_MODE)
+    fresh.chmod(FOLDER_MODE)
     if root.exists():
+        (root / "logs").rename(fresh / "logs")
         root.rename(old)
     fresh.rename(root)
     shutil.rmtree(old, ignore_errors=True)

@@ -104,6 +104,7 @@ def instance(module, wanted, host, tmp_path: Path) -> Path:
 def spoil(host, root: Path) -> None:
     (root / "facts.json").write_text("after")
     (root / "new").write_text("after")
+    (root / "logs/service.log").write_text("what went wrong")
     with closing(connect(host, NAME, PASSWORD)) as own:
         own.execute("UPDATE complaints SET title = 'after'")
 
@@ -120,6 +121,7 @@ def test_a_backup_brings_files_and_database_back(module, host, wanted, instance:
     assert restored["digest"] == (instance / ".digest").read_text()
     assert (instance / "facts.json").read_text() == "before"
     assert not (instance / "new").exists()
+    assert (instance / "logs/service.log").read_text() == "what went wrong"
     with closing(connect(host, NAME, PASSWORD)) as own:
         assert own.execute("SELECT title FROM complaints").fetchall() == [("before",)]
 
