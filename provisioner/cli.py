@@ -17,7 +17,7 @@ from provisioner.embedded.layout import owner_database_url
 from provisioner.errors import DomainError, Invalid, Unavailable
 from provisioner.foundation import foundation
 from provisioner.hosts.cli import hosts
-from provisioner.instances.cli import instances
+from provisioner.instances.cli import instances, resolve
 from provisioner.jobs.cli import jobs
 from provisioner.migrations.run import migrate
 from provisioner.reports.cli import report
@@ -47,6 +47,7 @@ def migrate_database() -> None:
     migrate(owner_database_url(settings()))
 
 
+jobs.add_command(resolve)
 for command in (administrations, catalogue, demo, doctor, hosts, instances, jobs, report, request, tokens, up, users):
     provisioner.add_command(command)
 

@@ -1,12 +1,16 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What commands share: their common options, and how they print: tables for people, JSON for programs."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
 import orjson
+from marshmallow import ValidationError
 from rich.console import Console
 from rich.table import Table
+
+from provisioner.listing import Moment
 
 output_option = click.option(
     "--output",
@@ -15,6 +19,19 @@ output_option = click.option(
     show_default=True,
     help="For people or for programs.",
 )
+
+
+reason_option = click.option("--reason", required=True, help="Kept in the audit.")
+
+
+def _moment(_context: click.Context, _option: click.Parameter, given: str | None) -> datetime | None:
+    try:
+        return None if given is None else Moment().deserialize(given)
+    except ValidationError:
+        raise click.BadParameter("give a day, 2026-01-31, or a moment, 2026-01-31T12:00+01:00") from None
+
+
+as_of_option = click.option("--as-of", callback=_moment, help="As it was then: a moment, or the end of a day.")
 
 
 def show(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], output: str) -> None:

@@ -1,7 +1,7 @@
 """Pages of long lists by keyset: every page costs the same, wherever it stands."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,15 @@ class Page:
     rows: Sequence[Any]
     next: str | None
     total: int | None = None
+
+
+def every(find: Callable[[PageRequest], Page]) -> Iterator[Any]:
+    """All rows of a list, page by page: for commands, which have nobody who turns the pages."""
+    found = find(PageRequest(MOST))
+    yield from found.rows
+    while found.next:
+        found = find(PageRequest(MOST, found.next))
+        yield from found.rows
 
 
 def _signer(bound_to: dict[str, Any]) -> URLSafeSerializer:

@@ -65,6 +65,19 @@ def by_id(instance_id: UUID) -> Instance:
     return instance
 
 
+def referred(text: str) -> UUID:
+    """The instance that people mean by an id, a short id, or the host name of one that is not removed; NotFound."""
+    named = (Instance.hostname == text.lower()) & (Instance.state != State.REMOVED)
+    try:
+        meant = Instance.id == UUID(text)
+    except ValueError:
+        meant = (Instance.short_id == text) | named
+    found = db.session.scalar(select(Instance.id).where(meant))
+    if found is None:
+        raise NotFound(kind="instance", key=text)
+    return found
+
+
 def live(administration_id: UUID, app_id: UUID, environment: Environment) -> UUID | None:
     """The instance of this app that the administration has, in whatever state but removed."""
     return db.session.scalar(

@@ -1,0 +1,86 @@
+"""`provisioner instances`: which apps run where. And `provisioner jobs resolve`: the decision moves the instance."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import click
+
+from provisioner.administrations import queries as administrations
+from provisioner.db import transaction
+from provisioner.instances import queries, service
+from provisioner.instances.lifecycle import Environment, Health
+from provisioner.instances.schemas import InstanceDetailView, InstanceView
+from provisioner.jobs import queries as jobs
+from provisioner.jobs.lifecycle import Resolution
+from provisioner.jobs.schemas import JobView
+from provisioner.output import as_of_option, output_option, reason_option, show, show_one
+from provisioner.paging import every
+
+LANGUAGE = "en"  # the order of the list; names are shown by their label
+COLUMNS = {
+    "short_id": "Id",
+    "administration": "Administration",
+    "app": "App",
+    "environment": "Environment",
+    "state": "State",
+    "job_action": "Doing",
+    "applied": "Version",
+    "health": "Health",
+    "address": "Address",
+}
+
+
+@click.group()
+def instances() -> None:
+    """The apps that administrations run."""
+
+
+@instances.command("list")
+@click.option("--app")
+@click.option("--administration", help="Its id, its label, or a code as scheme:value.")
+@click.option("--state", type=click.Choice(queries.STATES), help="Without it: all but the removed ones.")
+@click.option("--release", help="The version that is applied.")
+@click.option("--environment", type=click.Choice(list(Environment)))
+@click.option("--host")
+@click.option("--health", type=click.Choice(list(Health)))
+@click.option("--text", help="Words of the administration's names, a code, a host name, a short id.")
+@as_of_option
+@output_option
+def list_instances(as_of: datetime | None, output: str, administration: str | None, **filters: Any) -> None:
+    """Instances by administration, then by app."""
+    whose = administrations.referred(administration).id if administration else None
+    wanted = queries.Filter(administration_id=whose, **filters)
+    found = every(lambda which: queries.find(wanted, which, LANGUAGE, as_of))
+    show(InstanceView(many=True).dump(found) if output == "json" else map(_flat, found), COLUMNS, output)
+
+
+def _flat(row: Any) -> dict[str, Any]:
+    return dict(row._mapping)  # noqa: SLF001 - how a row is read by name
+
+
+@instances.command("show")
+@click.argument("instance")
+@as_of_option
+@output_option
+def show_instance(instance: str, as_of: datetime | None, output: str) -> None:
+    """One instance, by its id, its short id or its host name."""
+    found = queries.detail(queries.referred(instance), as_of)
+    show_one(InstanceDetailView().dump(found) if output == "json" else _facts(found), output)
+
+
+def _facts(found: Any) -> dict[str, Any]:
+    hidden = {"administration_id", "administration_names", "app_names", "version"}
+    return {name: value for name, value in _flat(found).items() if name not in hidden}
+
+
+@click.command()
+@click.argument("job_id", type=click.UUID)
+@click.argument("resolution", type=click.Choice(list(Resolution)))
+@reason_option
+@output_option
+def resolve(job_id: UUID, resolution: Resolution, reason: str, output: str) -> None:
+    """Say how a job that needs attention ended, or that it shall run again (retry)."""
+    with transaction():
+        service.resolve(job_id, resolution, reason)
+    show_one(JobView().dump(jobs.detail(job_id)), output)
