@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from marshmallow import ValidationError
 
-from provisioner.catalogue.schemas import Manifest, ParameterFile
+from provisioner.catalogue.manifest import Manifest, ParameterFile
 from provisioner.config import settings
 from provisioner.db import Json
 

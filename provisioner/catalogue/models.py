@@ -25,8 +25,8 @@ class App(Model):
     slug: Mapped[str] = mapped_column(unique=True)
     names: Mapped[Words]
     summary: Mapped[Words]
-    manifest: Mapped[Json]  # as validated by schemas.Manifest
-    parameters: Mapped[list[Json]]  # as validated by schemas.Parameter, in the order of the form
+    manifest: Mapped[Json]  # as validated by manifest.Manifest
+    parameters: Mapped[list[Json]]  # as validated by manifest.Parameter, in the order of the form
     digest: Mapped[str]  # of the folder and of the roles and modules it may use: what ran is provable
     synced_at: Mapped[Created]
     withdrawn_at: Mapped[datetime | None]  # the folder is gone; its instances and history are not

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, pre_dump
 from marshmallow.validate import OneOf
 
-from provisioner.catalogue.schemas import Words
+from provisioner.catalogue.manifest import Words
 from provisioner.instances.lifecycle import Environment, Health, State
 from provisioner.instances.queries import STATES
 from provisioner.jobs.lifecycle import JobState, Resolution
