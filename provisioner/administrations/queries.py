@@ -12,17 +12,27 @@ from sqlalchemy import ColumnElement, DateTime, Integer, Row, Select, case, colu
 
 from provisioner.administrations.kinds import Kind, Language, NameType
 from provisioner.administrations.models import Administration, AdministrationName, Identifier
-from provisioner.db import Words, db
+from provisioner.db import Json, Words, db
 from provisioner.errors import NotFound
 
 # An administration without a name in the reader's language is listed under the first of these that it has.
 FALLBACK = (Language.FRENCH, Language.ARABIC, Language.ENGLISH, Language.AMAZIGH)
+LINKS = ("parent", "supervisor", "territory")
 DEEPEST = 20  # levels of the hierarchy: a path ends there even if plain SQL has made a circle
 
 
 def by_id(administration_id: UUID, as_of: datetime | None = None) -> Row[Any]:
     """One administration with its names and codes; NotFound."""
     return _one(Administration.id == administration_id, str(administration_id), as_of)
+
+
+def detail(administration_id: UUID, as_of: datetime | None = None) -> Json:
+    """What `by_id` says, with every name and code it has or had."""
+    return {
+        **by_id(administration_id, as_of)._mapping,  # noqa: SLF001 - how a row is read by name
+        "names_over_time": names_over_time(administration_id),
+        "identifiers_over_time": identifiers_over_time(administration_id),
+    }
 
 
 def by_slug(slug: str, as_of: datetime | None = None) -> Row[Any]:
@@ -88,6 +98,13 @@ def path(administration_id: UUID, as_of: datetime | None = None) -> Sequence[Row
     above = above.union_all(further.where(above.c.height < DEEPEST))
     query = selected(as_of).join(above, Administration.id == above.c.id)
     return db.session.execute(query.order_by(above.c.height.desc())).all()
+
+
+def links(administration: Row[Any]) -> dict[str, Row[Any]]:
+    """Those it is linked to: its parent, supervisor and territory, as far as it has them."""
+    ids = {link: getattr(administration, f"{link}_id") for link in LINKS}
+    found = {each.id: each for each in db.session.execute(selected().where(Administration.id.in_(ids.values())))}
+    return {link: found[link_id] for link, link_id in ids.items() if link_id}
 
 
 def children(administration_id: UUID) -> int:

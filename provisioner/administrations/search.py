@@ -33,8 +33,8 @@ class Filter:
 
 def meant(parent: str | None = None, territory: str | None = None, region: str | None = None, **more: Any) -> Filter:
     """The filter of a reader, who names administrations by an id, a label, or a code as scheme:value; NotFound."""
-    named = {"parent_id": parent, "territory_id": territory, "region_id": region}
-    return Filter(**more, **{link: text and referred(text).id for link, text in named.items()})
+    ids = [referred(text).id if text else None for text in (parent, territory, region)]
+    return Filter(parent_id=ids[0], territory_id=ids[1], region_id=ids[2], **more)
 
 
 def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | None = None) -> Page:

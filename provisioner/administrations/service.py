@@ -12,13 +12,12 @@ from sqlalchemy.dialects.postgresql import Range
 from provisioner.administrations import queries, rules, writing
 from provisioner.administrations.kinds import NameType
 from provisioner.administrations.models import Administration
+from provisioner.administrations.queries import LINKS
 from provisioner.administrations.rules import Fault, Faults
 from provisioner.administrations.writing import Coding, Naming
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
 from provisioner.errors import Conflict, NotFound
-
-LINKS = ("parent", "supervisor", "territory")
 
 
 class Stale(Conflict):

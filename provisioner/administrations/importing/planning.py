@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from provisioner.administrations import queries, rules, service
 from provisioner.administrations.importing import rows
 from provisioner.administrations.importing.rows import Entry, Key
-from provisioner.administrations.service import LINKS
+from provisioner.administrations.queries import LINKS
 from provisioner.db import Json
 
 COLUMNS = ("kind", "slug", *(f"{link}_id" for link in LINKS))

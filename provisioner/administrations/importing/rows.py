@@ -6,8 +6,8 @@ from typing import BinaryIO, NamedTuple
 
 from provisioner.administrations import rules
 from provisioner.administrations.kinds import Kind, Language
+from provisioner.administrations.queries import LINKS
 from provisioner.administrations.rules import Faults
-from provisioner.administrations.service import LINKS
 from provisioner.errors import Invalid
 from provisioner.exchange import csv_files
 
