@@ -29,6 +29,7 @@ class Stage:
     settings: Settings
     layout: Layout
     listener: socket.socket
+    durable: bool  # False: for tests, whose data need not survive a power cut
 
     @property
     def port(self) -> int:
@@ -51,9 +52,9 @@ Plan = Callable[[Stage], list[Service]]
 def servers_needed(stage: Stage) -> list[Service]:
     """Those that nobody else provides."""
     settings, layout = stage.settings, stage.layout
-    control = [] if settings.database_url else postgres.control_plane(layout)
+    control = [] if settings.database_url else postgres.control_plane(layout, durable=stage.durable)
     redis = [] if settings.redis_url else [valkey.server(layout)]
-    return [*control, *postgres.tenants(layout), *redis]
+    return [*control, *postgres.tenants(layout, durable=stage.durable), *redis]
 
 
 def programs(stage: Stage) -> list[Service]:
@@ -83,13 +84,13 @@ def _step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> 
     return Service(name, [*PYTHON, "provisioner", *command], environment, once=True, patience=3600)
 
 
-def run_up(settings: Settings, *, after_ready: Sequence[str] = (), plan: Plan = programs) -> None:
+def run_up(settings: Settings, *, after_ready: Sequence[str] = (), plan: Plan = programs, durable: bool = True) -> None:
     """Run until a signal comes; `after_ready` is a command to run on this terminal once everything answers."""
     layout = Layout(settings.state_dir)
     refuse_if_held(layout.lock)
     with open_listener(settings, layout) as listener:
         check_external(settings)
-        _run(Stage(settings, layout, listener), after_ready, plan)
+        _run(Stage(settings, layout, listener, durable), after_ready, plan)
 
 
 def _run(stage: Stage, after_ready: Sequence[str], plan: Plan) -> None:

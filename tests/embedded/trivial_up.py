@@ -28,6 +28,6 @@ def _trivial(service: Service) -> Sequence[str]:
 
 if __name__ == "__main__":
     try:
-        run_up(settings(), plan=trivial, after_ready=sys.argv[1:])
+        run_up(settings(), plan=trivial, after_ready=sys.argv[1:], durable=False)
     except DomainError as fault:
         sys.exit(f"Error: {fault}")
