@@ -45,8 +45,8 @@ class Step:
 
 
 def elapsed(job: Any) -> float | None:
-    """Seconds since the first attempt began, to the end of the last if there is one."""
-    if job.started_at is None:
+    """Seconds since the first attempt began, to the end if there is one; None while nobody knows how it ended."""
+    if job.started_at is None or job.state is JobState.NEEDS_ATTENTION:
         return None
     lasted: timedelta = (job.finished_at or datetime.now(UTC)) - job.started_at
     return lasted.total_seconds()
