@@ -76,7 +76,7 @@ def import_file(file: BinaryIO, output: str, **how: bool) -> None:
     """Enter and change administrations from a CSV file: all of its rows, or none.
 
     Columns: kind, slug, name_ar, name_fr, name_en, name_zgh, parent, supervisor, territory; every other column is a
-    scheme of codes. An administration is recognised by its codes, then by its label (slug). An empty cell changes nothing.
+    scheme of codes. An administration is recognised by its codes, then by its slug. An empty cell changes nothing.
     """
     with _progress() as progress:
         working = progress.add_task("Comparing the file with the register", total=3)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, DateTime, Integer, Row, Select, case, column, func, literal, select, table
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from provisioner.administrations.kinds import Kind, Language, NameType
 from provisioner.administrations.models import Administration, AdministrationName, Identifier
@@ -184,7 +185,7 @@ def placed(language: Language, as_of: datetime | None = None) -> Select[Any]:
     name, preferred = AdministrationName, dict.fromkeys((language, *FALLBACK))
     better = case({each.value: position for position, each in enumerate(preferred)}, value=name.language)
     columns: list[Any] = [name.administration_id, name.sort_key]
-    query = select(*columns).where(official(as_of)).distinct(name.administration_id)
+    query = select(*columns).where(official(as_of)).ext(distinct_on(name.administration_id))
     return query.order_by(name.administration_id, better)
 
 
