@@ -1,11 +1,12 @@
 """A host of instances for the session: the tenants' PostgreSQL and supervisord, both real."""
 
 import json
+import os
 import socket
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
@@ -16,6 +17,7 @@ from provisioner.embedded import host as embedded_host, postgres
 from provisioner.embedded.layout import Layout
 from provisioner.embedded.processes.keeper import Keeper
 
+from .inventory import HOSTILE, instance, server, write
 from .runs import PLAYBOOKS, Run, play
 
 # Where Ansible would find them: our modules, and what they share.
@@ -39,23 +41,44 @@ def host(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    def run_once(inventory: Path, app: str, action: str) -> Run:
-        return play(tmp_path_factory.mktemp("run"), inventory, app, action)
-
-    return run_once
-
-
-@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """A port that nobody listens on, another one each time."""
-    ports = iter(PORTS)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = iter(PORTS[worker * 100 :])
 
     def is_free(port: int) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
     return lambda: next(port for port in ports if is_free(port))
+
+
+@pytest.fixture(scope="session")
+def ports(free_port: Callable[[], int]) -> dict[str, int]:
+    """The port of each instance, by its short id."""
+    return defaultdict(free_port)
+
+
+@pytest.fixture(scope="session")
+def address(ports: dict[str, int]) -> Callable[[str], str]:
+    return lambda short_id: f"http://127.0.0.1:{ports[short_id]}"
+
+
+@pytest.fixture(scope="session")
+def act(host: Layout, ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """Runs an action of an app on instances, given what is peculiar to each: at least its release."""
+
+    def once(action: str, app: str, version: str, fence: int, instances: dict[str, dict[str, Any]]) -> Run:
+        usual = {"administration": HOSTILE, "job": {"id": f"job-{fence}", "action": action, "fence": fence}}
+        folder = tmp_path_factory.mktemp("run")
+        inventory = write(
+            folder / "inventory.yml",
+            {"here": server(host, app, version)},
+            {name: instance(host, app, name, ports[name], version, **usual | own) for name, own in instances.items()},
+        )
+        return play(folder, inventory, app, action)
+
+    return once
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ Variables = dict[str, Any]
 
 HOSTILE_AR = "{{ lookup('pipe', 'id') }} $(id) `id` %(here)s 100%"
 HOSTILE_FR = """<script>alert(1)</script> "; DROP TABLE x; -- {% raw %} \\ ' & ;\nsecond # line"""
+HOSTILE = {"id": "x", "slug": "hostile", "name_ar": HOSTILE_AR, "name_fr": HOSTILE_FR, "name_en": ""}
 
 PARAMETERS = {
     "open-data": {
