@@ -35,7 +35,7 @@ def enter_users() -> dict[str, tuple[Role, str]]:
     """A user for each role, unless it exists: role and one-time password of the new ones, by user name."""
     made = {}
     for username, (name, role) in USERS.items():
-        if accounts.by_username(username) is None:
+        if accounts.named(username) is None:
             password = passwords.generated()
             with transaction():
                 account_service.create_account(NewAccount(username, name, password, roles=frozenset({role})))

@@ -136,7 +136,8 @@ def _update(console: Console, instance_id: UUID) -> None:
 
 
 def _show(console: Console, instance_ids: Iterable[UUID], passwords: dict[str, tuple[Role, str]]) -> None:
-    table = Table("Application", "Administration", "Release", "Address", "Answers", header_style="bold")
+    table = Table("Address", "Answer", "App", "Administration", header_style="bold", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     for instance_id in instance_ids:
         table.add_row(*_line(instances.by_id(instance_id)))
     console.print(table)
@@ -150,11 +151,11 @@ def _show(console: Console, instance_ids: Iterable[UUID], passwords: dict[str, t
     )
 
 
-def _line(instance: Instance) -> tuple[str, str, str, str, str]:
+def _line(instance: Instance) -> tuple[str, str, str, str]:
     names = administrations.names_of([instance.administration_id])[instance.administration_id]
     app = catalogue.app_by_id(instance.app_id)
     release = catalogue.release_by_id(instance.applied_release_id or instance.desired_release_id)
-    return app.names["fr"], names["fr"], release.version, instance.address, _answer(instance, names["fr"])
+    return instance.address, _answer(instance, names["fr"]), f"{app.slug} {release.version}", names["fr"]
 
 
 def _answer(instance: Instance, name: str) -> str:
@@ -162,6 +163,6 @@ def _answer(instance: Instance, name: str) -> str:
     try:
         with urllib.request.urlopen(instance.address, timeout=10) as page:  # noqa: S310 - an address of our own
             shown = name in unescape(page.read().decode())
-            return f"{page.status}, {'its name is on the page' if shown else 'but without its name'}"
+            return f"{page.status}, its name is {'on' if shown else 'not on'} the page"
     except OSError as error:
         return f"no: {error}"

@@ -8,7 +8,7 @@ import click
 
 from provisioner.administrations import queries as administrations
 from provisioner.db import transaction
-from provisioner.instances import queries, service
+from provisioner.instances import queries, secrets, service
 from provisioner.instances.lifecycle import Environment, Health
 from provisioner.instances.schemas import InstanceDetailView, InstanceView
 from provisioner.jobs import queries as jobs
@@ -67,6 +67,18 @@ def show_instance(instance: str, as_of: datetime | None, output: str) -> None:
     """One instance, by its id, its short id or its host name."""
     found = queries.detail(queries.referred(instance), as_of)
     show_one(InstanceDetailView().dump(found) if output == "json" else _facts(found), output)
+
+
+@instances.command("secret")
+@click.argument("instance")
+@click.argument("name")
+@reason_option
+@output_option
+def show_secret(instance: str, name: str, reason: str, output: str) -> None:
+    """A secret of an instance, such as its first admin_password; the audit keeps that you have seen it, and why."""
+    with transaction():
+        value = secrets.reveal(queries.by_id(queries.referred(instance)), name, reason)
+    show_one({"name": name, "value": value}, output)
 
 
 def _facts(found: Any) -> dict[str, Any]:

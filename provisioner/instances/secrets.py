@@ -6,8 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from provisioner.audit import service as audit
 from provisioner.db import db
-from provisioner.instances.models import InstanceSecret
+from provisioner.errors import NotFound
+from provisioner.instances.models import Instance, InstanceSecret
 from provisioner.secrets import service as secrets
 
 BYTES = 18  # 24 characters of base64url
@@ -32,3 +34,19 @@ def opened(instance_id: UUID) -> dict[str, str]:
         row.name: secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance_id, row.name))
         for row in rows
     }
+
+
+def reveal(instance: Instance, name: str, reason: str) -> str:
+    """One secret, for a person who says why; the audit keeps that, and who it was."""
+    row = db.session.get(InstanceSecret, (instance.id, name))
+    if row is None:
+        raise NotFound(kind="secret", key=name)
+    audit.record(
+        "instance.reveal_secret",
+        "instance",
+        instance.id,
+        administration_id=instance.administration_id,
+        reason=reason,
+        after={"secret": name},
+    )
+    return secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance.id, name))

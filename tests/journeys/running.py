@@ -71,10 +71,12 @@ class Service:
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, (self.state_dir / "up.log").read_text()
+        if self.layout.web_port() is None:
+            return False
         try:
             with urllib.request.urlopen(f"{self.url}/login", timeout=2) as page:
                 return page.status == 200
-        except (OSError, ValueError):
+        except OSError:
             return False
 
     def stop(self) -> None:

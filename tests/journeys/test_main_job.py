@@ -62,7 +62,7 @@ def test_a_complaint_outlives_the_update_of_its_instance(service: Service) -> No
 
 
 def _admin_password(service: Service, instance_id: str) -> str:
-    return str(service.run("instances", "secret", instance_id, "admin_password")["value"])
+    return str(service.run("instances", "secret", instance_id, "admin_password", "--reason", "journey")["value"])
 
 
 def test_an_open_data_portal_shows_hostile_names_as_they_are(service: Service) -> None:
