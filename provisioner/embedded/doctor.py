@@ -15,7 +15,7 @@ from provisioner.embedded import external
 from provisioner.embedded.binaries import postgres_bin_dir, usable_version, valkey_server
 from provisioner.embedded.layout import Layout, database_url, owner_database_url, redis_url
 from provisioner.embedded.listener import open_listener
-from provisioner.embedded.postgres import UNPRIVILEGED
+from provisioner.embedded.postgres import disguise
 from provisioner.embedded.processes.lock import refuse_if_held
 from provisioner.embedded.processes.service import CannotStart
 
@@ -45,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
         _python(),
         *_database(settings),
         *_redis(settings),
-        _root_namespace(),
+        _user(),
         _sandbox(),
         _ansible(),
         _state_folder(layout),
@@ -91,14 +91,12 @@ def _embedded_postgres() -> str:
     return f"{usable_version(bin_dir)} in {bin_dir}"
 
 
-def _root_namespace() -> Finding:
-    if os.geteuid() != 0:
-        return Finding("User", fine=True, found="an ordinary user")
+def _user() -> Finding:
     return Finding(
         "User",
-        fine=_runs([*UNPRIVILEGED, "true"]),
-        found="root",
-        mend="PostgreSQL refuses to run as root and user namespaces are not allowed here: use an ordinary user.",
+        fine=_runs([*disguise(), "true"]),
+        found=f"uid {os.geteuid()}",
+        mend="PostgreSQL refuses to run as this user, and user namespaces are not allowed here: use an ordinary user.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -16,8 +17,8 @@ from provisioner.embedded.layout import APPLICATION, DATABASE, OWNER, SUPERUSER,
 from provisioner.embedded.processes import guardian
 from provisioner.embedded.processes.service import Service
 
-# PostgreSQL refuses uid 0; in a user namespace root is nobody to it, and needs neither an account nor a chown.
-UNPRIVILEGED = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
+# PostgreSQL refuses root and users without an account; in a user namespace each is nobody to it, without a chown.
+AS_NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
 
 MODEST = {
     "listen_addresses": "",
@@ -54,12 +55,20 @@ def bin_dir(cluster: Cluster) -> Path:
     return postgres_bin_dir(int(version.read_text()) if version.exists() else None)
 
 
+def disguise() -> tuple[str, ...]:
+    """What has to stand before a command of PostgreSQL when this user runs it."""
+    try:
+        return () if pwd.getpwuid(os.geteuid()).pw_uid else AS_NOBODY
+    except KeyError:
+        return AS_NOBODY
+
+
 def _cluster(
     name: str, cluster: Cluster, layout: Layout, *, durable: bool, furnish: Callable[[], None]
 ) -> list[Service]:
     server = Service(
         name,
-        [*_unprivileged(), str(bin_dir(cluster) / "postgres"), *_options(cluster, durable=durable)],
+        [*disguise(), str(bin_dir(cluster) / "postgres"), *_options(cluster, durable=durable)],
         log=layout.log(name),
         prepare=partial(_clear_leftovers, cluster),
         ready=partial(_ready, furnish),
@@ -77,15 +86,11 @@ def _creation(name: str, cluster: Cluster, layout: Layout, *, durable: bool) -> 
     arguments = [str(bin_dir(cluster)), str(cluster.data), str(password_file), "" if durable else "--no-sync"]
     return Service(
         f"{name}-creation",
-        [*_unprivileged(), "/bin/sh", "-c", CREATE_CLUSTER, "initdb", *arguments],
+        [*disguise(), "/bin/sh", "-c", CREATE_CLUSTER, "initdb", *arguments],
         log=layout.log(name),
         prepare=lambda: _write_private(password_file, secrets.token_urlsafe(24)),
         once=True,
     )
-
-
-def _unprivileged() -> tuple[str, ...]:
-    return UNPRIVILEGED if os.geteuid() == 0 else ()
 
 
 def _options(cluster: Cluster, *, durable: bool) -> list[str]:

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,17 +24,11 @@ def _processes_of(state_dir: Path) -> dict[int, str]:
     """Every process that names the state folder in its command line, its environment or its working folder."""
     found = {}
     for process in Path("/proc").iterdir():
-        if process.name.isdigit() and str(state_dir) in _traces(process):
-            found[int(process.name)] = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
+        with suppress(OSError):  # gone meanwhile, or somebody else's
+            command, environment = ((process / name).read_text(errors="replace") for name in ("cmdline", "environ"))
+            if str(state_dir) in command + environment + str((process / "cwd").readlink()):
+                found[int(process.name)] = command.replace("\0", " ")
     return found
-
-
-def _traces(process: Path) -> str:
-    try:
-        texts = [(process / name).read_text(errors="replace") for name in ("cmdline", "environ")]
-        return "".join([*texts, str((process / "cwd").readlink())])
-    except OSError:
-        return ""
 
 
 def _eventually(condition: Callable[[], object], seconds: float = 20) -> bool:
