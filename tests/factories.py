@@ -72,7 +72,9 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
 
 def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE) -> Host:
     with transaction():
-        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts={"python": "python3"}))
+        return hosts.register(
+            Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts={"python": "python3"})
+        )
 
 
 def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
@@ -95,7 +97,9 @@ def claimed(owner: str = "worker", sites: tuple[str, ...] = (SITE,)) -> jobs.Cla
     return claim
 
 
-def concluded(claim: jobs.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None) -> JobState:
+def concluded(
+    claim: jobs.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None
+) -> JobState:
     """The end of an attempt, as a worker writes it."""
     with transaction():
         return instances.conclude(claim, jobs.Outcome(end, touched=touched, report=report or {}, events_emitted=0))
@@ -104,6 +108,21 @@ def concluded(claim: jobs.Claim, end: End = End.SUCCEEDED, *, touched: bool = Tr
 def carried_out(end: End = End.SUCCEEDED, report: Json | None = None) -> JobState:
     """The oldest queued job, taken and brought to its end."""
     return concluded(claimed(), end, report={"health": "healthy"} if report is None else report)
+
+
+def reaped() -> int:
+    """One step of the reaper, after every worker has been silent for too long; how many jobs it moved."""
+    past = "UPDATE job SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"
+    with transaction() as session:
+        session.execute(text(past))
+    with transaction():
+        return jobs.reap()
+
+
+def job(job_id: UUID) -> Job:
+    """The job as it is in the database now."""
+    db.session.expire_all()
+    return db.session.get_one(Job, job_id)
 
 
 def instance(
@@ -122,7 +141,9 @@ def instance(
 def account(*roles: Role, username: str = "") -> Account:
     """A person without a usable password: they come with a token."""
     with transaction() as session:
-        made = Account(id=uuid4(), identity=Identity(username=username or f"person{next(numbers)}", display_name="Amina"))
+        made = Account(
+            id=uuid4(), identity=Identity(username=username or f"person{next(numbers)}", display_name="Amina")
+        )
         session.add(made)
         session.flush()
         session.add(Credential(account_id=made.id, password_hash="none"))
@@ -166,5 +187,6 @@ class Api:
 def row_counts() -> dict[str, int]:
     """How many rows each table has: equal before and after where nothing may be left behind."""
     db.session.rollback()
-    tables = db.session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")).all()
+    readable = "relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')"
+    tables = db.session.scalars(text(f"SELECT relname FROM pg_class WHERE {readable} ORDER BY 1")).all()
     return {table: db.session.scalar(text(f'SELECT count(*) FROM "{table}"')) or 0 for table in tables}

@@ -1,0 +1,67 @@
+"""A worker that falls silent loses its job: it runs again where that is safe, else a person decides."""
+
+import pytest
+
+from provisioner.administrations.models import Administration
+from provisioner.db import transaction
+from provisioner.errors import OperationInProgress
+from provisioner.instances.lifecycle import Action
+from provisioner.instances.models import Instance
+from provisioner.jobs import service
+from provisioner.jobs.lifecycle import Cause, JobState
+from tests import factories
+
+
+def test_a_lost_retry_safe_job_is_given_time_to_die_and_then_queued_again(administration: Administration) -> None:
+    asked = factories.asked(administration.id)
+    factories.claimed()
+
+    assert factories.reaped() == 1
+    assert (factories.job(asked.id).state, factories.job(asked.id).cause) == (JobState.QUIESCING, Cause.LEASE_LOST)
+    with transaction():
+        assert service.reap() == 0, "it is left alone while what it started may still act"
+    assert factories.reaped() == 1
+    assert factories.job(asked.id).state is JobState.QUEUED
+    assert factories.claimed().attempt == 2
+
+
+def test_a_lost_job_that_is_not_retry_safe_waits_for_a_person(instance: Instance) -> None:
+    asked = factories.asked_to(Action.UPDATE, instance.id)
+    factories.claimed()
+    factories.reaped()
+    factories.reaped()
+
+    assert factories.job(asked.id).state is JobState.NEEDS_ATTENTION
+    with pytest.raises(OperationInProgress) as refused:
+        factories.asked_to(Action.CHECK, instance.id)
+    assert refused.value.details["job_id"] == str(asked.id)
+
+
+def test_a_job_that_is_lost_again_and_again_waits_for_a_person(administration: Administration) -> None:
+    asked = factories.asked(administration.id)
+    for _ in range(asked.max_attempts):
+        factories.claimed()
+        factories.reaped()
+        factories.reaped()
+
+    assert (factories.job(asked.id).state, factories.job(asked.id).attempt) == (JobState.NEEDS_ATTENTION, 3)
+
+
+def test_a_lost_job_that_was_to_be_cancelled_is_not_started_again(administration: Administration) -> None:
+    asked = factories.asked(administration.id)
+    factories.claimed()
+    with transaction():
+        service.cancel(asked.id, "no longer wanted")
+    factories.reaped()
+    factories.reaped()
+
+    assert factories.job(asked.id).state is JobState.NEEDS_ATTENTION
+
+
+def test_a_worker_that_keeps_its_lease_is_never_reaped(administration: Administration) -> None:
+    asked = factories.asked(administration.id)
+    factories.claimed()
+
+    with transaction():
+        assert service.reap() == 0
+    assert factories.job(asked.id).state is JobState.RUNNING
