@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from provisioner.db import Created, Id, Json, Model, Words
@@ -37,6 +37,7 @@ class App(Model):
 class Release(Model):
     __tablename__ = "release"
     __audited__ = ("app_id", "version", "state", "position")
+    __table_args__ = (UniqueConstraint("app_id", "version", name="uq_release_version"),)
 
     id: Mapped[Id]
     app_id: Mapped[UUID] = mapped_column(ForeignKey("app.id"))

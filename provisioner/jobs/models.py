@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import BigInteger, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provisioner.db import Created, Id, Json, Model
@@ -31,7 +31,7 @@ class Job(Model):
     deadline: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     owner: Mapped[str | None]
-    fence: Mapped[int | None]  # of the running or last attempt
+    fence: Mapped[int | None] = mapped_column(BigInteger)  # of the running or last attempt
     lease_until: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     cause: Mapped[str | None]  # a code of lifecycle.Cause: why it ended, or was put back
@@ -46,7 +46,7 @@ class Fence(Model):
     __tablename__ = "fence"
 
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
-    value: Mapped[int]
+    value: Mapped[int] = mapped_column(BigInteger)
 
 
 class JobEvent(Model):
