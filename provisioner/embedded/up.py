@@ -19,6 +19,8 @@ from provisioner.embedded.processes.lock import refuse_if_held
 from provisioner.embedded.processes.service import Service
 
 PYTHON = (sys.executable, "-m")
+# As root it would warn on each start; its messages are JSON without arguments, so nothing runs that is not ours.
+CELERY = (sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery")
 WEB = "--worker-class=gthread --workers=2 --threads=32 --graceful-timeout=3 --log-level=warning --no-control-socket"
 
 
@@ -74,7 +76,7 @@ def programs(stage: Stage) -> list[Service]:
             ready=partial(web_answers, stage.settings.bind, stage.port),
             pass_fds=[stage.listener.fileno()],
         ),
-        Service("worker", [*PYTHON, "celery", "--quiet", "--app=worker.main", *worker.split()], environment),
+        Service("worker", [*CELERY, "--quiet", "--app=worker.main", *worker.split()], environment),
         Service("dispatcher", [*PYTHON, "worker.dispatcher"], environment),
     ]
 

@@ -27,7 +27,7 @@ class Console:
     def show(self, name: str, text: str) -> None:
         with self._layout.log(name).open("a") as log:
             log.write(text + "\n")
-        if not self._hushed:
+        if text and not self._hushed:
             label = f"{name:<{self._width}} |"
             with suppress(OSError):  # the terminal may be gone; the log is not
                 click.echo(f"{label if self._plain else click.style(label, fg=self._colours.get(name))} {text}")
