@@ -97,7 +97,7 @@ class _Comparison:
         found = {self.keys[key] for key in entry.keys if key.scheme and key in self.keys}
         if not found and entry.slug and Key("", entry.slug) in self.keys:
             found = {self.keys[Key("", entry.slug)]}
-        own_id = next(iter(found), None) or uuid4()
+        own_id = next(iter(found)) if len(found) == 1 else uuid4()
         match = _Match(entry, own_id, self.known.get(own_id, {}))
         if len(found) > 1:
             match.fault("identifiers", "These codes belong to different administrations.")
@@ -112,7 +112,7 @@ class _Comparison:
             if match.id in seen or any(key in self.own_keys for key in keys):
                 match.fault("line", "An earlier row of this file means the same administration.")
             seen.add(match.id)
-            self.own_keys |= dict.fromkeys(keys, match.id)
+            self.own_keys |= {key: match.id for key in keys if key not in self.own_keys}
         self.labels |= {key.value for key in self.own_keys if not key.scheme}
 
     def _refuse_labels(self) -> None:
