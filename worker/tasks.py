@@ -19,7 +19,7 @@ from worker.follow import Follower, Lost
 from worker.main import app, flask
 from worker.run import Run, sweep_folders
 
-MARGIN = 20  # seconds before the end of the lease at which a run that got no proof kills itself
+MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
 CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ def _run(claim: Claim) -> jobs.Outcome:
         return jobs.Outcome(
             End.BROKEN, touched=False, report={"reason": "the playbooks changed after the request"}, events_emitted=0
         )
-    patience = settings().lease - MARGIN
+    patience = settings().lease * (1 - MARGIN)
     with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
         return Follower(claim, run, order, patience).follow()
 

@@ -8,7 +8,7 @@ import pytest
 from tests.journeys.running import Service, running
 
 PLAYBOOKS = Path(__file__).with_name("playbooks")
-IMPATIENT = {"heartbeat": "1", "lease": "24", "quiesce": "3"}
+IMPATIENT = {"heartbeat": "1", "lease": "9", "quiesce": "2"}
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,9 @@ def upgrade() -> None:
         version integer NOT NULL DEFAULT 1,
         CONSTRAINT ck_administration_slug CHECK (slug ~ '^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$'),
         CONSTRAINT ck_administration_kind CHECK (kind IN (
-            'region', 'prefecture', 'province', 'commune', 'arrondissement', 'grouping', 'ministry',
-            'deconcentrated_service', 'establishment', 'public_enterprise', 'constitutional_body', 'university', 'other')),
+            'region', 'prefecture', 'province', 'commune', 'arrondissement', 'grouping',
+            'ministry', 'deconcentrated_service', 'establishment', 'public_enterprise', 'constitutional_body',
+            'university', 'other')),
         CONSTRAINT ck_administration_not_its_own_parent CHECK (parent_id <> id)
     );
     CREATE INDEX ix_administration_parent_id ON administration (parent_id);
