@@ -50,6 +50,7 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
     manifest = {
         "slug": slug,
         "category": "test",
+        "owner": "The agency",
         "releases": list(versions),
         "actions": actions,
         "retry_safe": ["provision", "check"],

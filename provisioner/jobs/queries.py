@@ -82,8 +82,10 @@ def waiting_sites() -> Sequence[Any]:
 
 def tally() -> dict[JobState, int]:
     """How many open jobs there are in each state."""
-    rows = db.session.execute(select(Job.state, func.count()).where(Job.state.in_(OPEN)).group_by(Job.state))
-    return dict(rows.tuples().all())
+    rows = db.session.execute(
+        select(Job.state, func.count().label("jobs")).where(Job.state.in_(OPEN)).group_by(Job.state)
+    )
+    return {row.state: row.jobs for row in rows}
 
 
 def jobs_ahead(job: Job) -> int:
