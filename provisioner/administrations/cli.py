@@ -28,13 +28,13 @@ def administrations() -> None:
 
 @administrations.command("list")
 @click.option("--text", help="Words of a name in any language, a code or a label.")
-@click.option("--kind", type=click.Choice(list(Kind)))
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]))
 @click.option("--parent", help="Those directly below this one: its id, its label, or a code as scheme:value.")
 @click.option("--region", help="Those below this one, or with their territory there.")
-@click.option("--language", type=click.Choice(list(Language)), default=Language.FRENCH, help="Of names and order.")
+@click.option("--language", type=click.Choice([each.value for each in Language]), default="fr", help="Of the names.")
 @as_of_option
 @output_option
-def list_administrations(as_of: datetime | None, language: Language, output: str, **given: Any) -> None:
+def list_administrations(as_of: datetime | None, language: str, output: str, **given: Any) -> None:
     """Administrations, by name."""
     wanted = search.meant(**given)
     found = every(lambda which: search.find(wanted, which, language, as_of))
@@ -42,7 +42,7 @@ def list_administrations(as_of: datetime | None, language: Language, output: str
     show(rows, LISTED, output)
 
 
-def _listed(row: Any, language: Language) -> Json:
+def _listed(row: Any, language: str) -> Json:
     name = next(row.names[each] for each in (language, *queries.FALLBACK) if each in row.names)
     codes = " ".join(f"{scheme}:{value}" for scheme, value in row.identifiers.items())
     return {"slug": row.slug, "kind": row.kind, "name": name, "codes": codes}
