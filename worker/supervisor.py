@@ -96,16 +96,17 @@ class Story:
 
     def __init__(self, channel: IO[str]) -> None:
         self._channel = channel
-        self.length = 0
+        self._length = 0
+        self._unreachable = False
 
     def tell(self, event: dict[str, Any]) -> bool:
-        self.length += 1
-        self._send(told(event, self.length))
+        self._length += 1
+        self._unreachable |= bool(event.get("event_data", {}).get("dark"))  # of the statistics, which come last
+        self._send(told(event, self._length))
         return False  # so that ansible-runner keeps no file of its own for each event
 
-    def close(self, run: ansible_runner.Runner) -> None:
-        stats = run.stats or {}
-        self._send({"end": run.status, "unreachable": bool(stats.get("dark")), "events": self.length})
+    def close(self, status: str) -> None:
+        self._send({"end": status, "unreachable": self._unreachable})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._channel.write(json.dumps(message, default=str) + "\n")
@@ -133,7 +134,7 @@ def main(folder: str) -> None:
         suppress_env_files=True,
         suppress_output_file=True,
     )
-    story.close(run)
+    story.close(run.status)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from provisioner.catalogue.manifest import Manifest, ParameterFile
 from provisioner.config import settings
 from provisioner.db import Json
 
-SHARED = ("roles", "library", "module_utils", "plugins", "vars", "ansible.cfg")  # what every app may use
+SHARED = ("roles", "tasks", "library", "module_utils", "plugins", "vars", "ansible.cfg")  # what every app may use
 IGNORED = {"__pycache__", ".ansible"}
 
 
