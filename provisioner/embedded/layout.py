@@ -132,13 +132,14 @@ class Layout:
 
     def create(self) -> None:
         """Make the folders; instances may run as other users, so the way to their folders stays open."""
-        for passable in (self.state_dir, self.run_dir, self.host_root, self.tenants.socket_dir):
+        for passable in (self.state_dir, self.run_dir, self.host_root):
             passable.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._refuse_foreign_run_dir()
+        self.tenants.socket_dir.mkdir(mode=0o711, exist_ok=True)
         for private in (self.control.folder, self.tenants.folder, self.valkey, self.logs, self.keys):
             private.mkdir(mode=0o700, exist_ok=True)
         for shared in ("supervisor/conf.d", "instances", "runtimes", "wheels", "guard"):
             (self.host_root / shared).mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._refuse_foreign_run_dir()
 
     def _password(self, role: str) -> str:
         if role == SUPERUSER:

@@ -51,3 +51,12 @@ def test_a_deep_state_folder_has_its_sockets_in_one_short_folder_that_depends_on
     assert len(str(run_dir)) < 60
     assert run_dir == Layout(deep).run_dir != Layout(deep / "other").run_dir
     assert Layout(tmp_path).run_dir == tmp_path / "run"
+
+
+def test_a_short_folder_that_is_somebody_elses_is_refused(tmp_path, monkeypatch):
+    trap = tmp_path / "trap"
+    trap.symlink_to(tmp_path)
+    monkeypatch.setattr(Layout, "run_dir", trap)
+
+    with pytest.raises(Unavailable, match="belongs to somebody else"):
+        Layout(tmp_path / "var").create()
