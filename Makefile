@@ -77,7 +77,7 @@ bench: setup ## Measure
 
 .PHONY: chaos
 chaos: setup ## The long torture of the engine
-	$(PYTEST) tests/chaos -m journey
+	$(PYTEST) tests/chaos
 
 .PHONY: clean
 clean: ## Remove what was built, installed and kept in this folder, the demo's data included

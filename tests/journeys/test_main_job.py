@@ -1,13 +1,15 @@
 """The main job through the API: an administration asks, Ansible deploys, the inventory knows."""
 
 import urllib.request
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from provisioner.demo.complaints import Tracker
-from tests.journeys.running import Service, wait_for
+from tests.running import Service, wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -32,7 +34,7 @@ def ask(service: Service, administration_id: str, app: str, **more: Any) -> Any:
 
 def test_a_complaint_outlives_the_update_of_its_instance(service: Service) -> None:
     commune = administration(service, "commune-une")
-    before = service.get("/reports/inventory")["items"]
+    before = datetime.now(UTC).isoformat()
     job = ask(service, commune, "complaints", release="2.2.0")
 
     seen = wait_for("the log to move while the job runs", lambda: service.get(f"/jobs/{job['id']}/events")["items"])
@@ -53,9 +55,9 @@ def test_a_complaint_outlives_the_update_of_its_instance(service: Service) -> No
     assert service.ended(update["id"])["state"] == "succeeded"
     assert tracker.title_of(number) == "Nid-de-poule / حفرة"
 
-    row = next(row for row in service.get("/reports/inventory")["items"] if row["slug"] == "commune-une")
-    assert (row["app"], row["version"], row["state"]) == ("complaints", "2.6.0", "active")
-    assert all(row["slug"] != "commune-une" for row in before)
+    (row,) = service.get("/reports/inventory?app=complaints")["items"]
+    assert (row["administration"]["id"], row["version"], row["state"]) == (commune, "2.6.0", "active")
+    assert service.get(f"/reports/inventory?app=complaints&as_of={quote(before)}")["items"] == []
     again = service.post(f"/instances/{instance['id']}/check", {"reason": "journey"})
     checked = service.ended(again["id"])
     assert (checked["state"], checked["report"]["health"], checked["report"]["drift"]) == ("succeeded", "healthy", [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running import Service, running
+from tests.running import Service, running
 
 pytestmark = pytest.mark.journey
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.journeys.running import Service, processes, wait_for
+from tests.running import Service, processes, wait_for
 
 pytestmark = pytest.mark.journey
 numbers = count(1)
