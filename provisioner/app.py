@@ -1,7 +1,6 @@
 """The whole service as a WSGI application: the foundation and the list of doors."""
 
 from flask import Flask
-from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from provisioner.accounts import api as accounts_api, pages as accounts_pages
@@ -14,6 +13,7 @@ from provisioner.hosts import api as hosts_api
 from provisioner.instances import api as instances_api, pages as instances_pages
 from provisioner.jobs import api as jobs_api, pages as jobs_pages
 from provisioner.log import init_logging
+from provisioner.openapi import OPENAPI, Doors
 from provisioner.presentation import init_presentation
 from provisioner.reports import api as reports_api, pages as reports_pages
 from provisioner.requests import api as requests_api, pages as requests_pages
@@ -38,21 +38,7 @@ PAGES = (
     requests_pages,
     reports_pages,
 )
-OPENAPI = {
-    "API_TITLE": "Provisioner",
-    "API_VERSION": "v1",
-    "OPENAPI_VERSION": "3.1.0",
-    "OPENAPI_URL_PREFIX": "/api/v1",
-    "OPENAPI_JSON_PATH": "openapi.json",
-}
 LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
-
-
-class Doors(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest without its own form of errors: web.py answers for all doors alike."""
-
-    def _register_error_handlers(self) -> None:
-        pass
 
 
 def create_app(settings: Settings | None = None) -> Flask:

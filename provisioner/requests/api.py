@@ -11,7 +11,7 @@ from marshmallow import Schema
 from provisioner.accounts.doors import View, principal, requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations
-from provisioner.db import transaction
+from provisioner.db import Json, transaction
 from provisioner.errors import DomainError
 from provisioner.instances.lifecycle import Action
 from provisioner.jobs import queries as jobs
@@ -21,6 +21,7 @@ from provisioner.requests import queries, service
 from provisioner.requests.idempotency import Answer, NoKey, key, once
 from provisioner.requests.schemas import (
     ActRequest,
+    AskingHeaders,
     NewInstanceRequest,
     PlanView,
     RequestDetailView,
@@ -34,16 +35,6 @@ blp = Blueprint("requests_api", __name__, url_prefix="/api/v1", description="Ask
 
 ACCEPTED, OK = 202, 200
 FIRST_LOOK = "1"  # seconds after which it makes sense to ask how the job is
-ASKING = {
-    "parameters": [
-        {
-            "in": "header",
-            "name": "Idempotency-Key",
-            "schema": {"type": "string", "maxLength": 255},
-            "description": "Needed with a token: the same call with the same key acts once, and is answered the same.",
-        }
-    ]
-}
 JOB_HEADERS = {
     "Location": {"description": "The job.", "schema": {"type": "string"}},
     "Operation-Location": {"description": "The job.", "schema": {"type": "string"}},
@@ -59,7 +50,7 @@ def _accepting(body: type[Schema]) -> Callable[[View], View]:
         view = blp.alt_response(OK, schema=PlanView, description="The plan, after a dry run", success=True)(view)
         view = blp.response(ACCEPTED, JobView, headers=JOB_HEADERS)(view)
         view = blp.arguments(DryRunQuery, **IN_QUERY)(blp.arguments(body)(view))
-        return cast("View", blp.doc(**ASKING)(view))
+        return cast("View", blp.arguments(AskingHeaders, location="headers")(view))
 
     return door
 
@@ -68,7 +59,7 @@ def _accepting(body: type[Schema]) -> Callable[[View], View]:
 @requires(Right.VIEW)
 @blp.arguments(ListQuery, **IN_QUERY)
 @blp.response(200, page_of(RequestView))
-def requests(given: dict[str, Any]) -> Any:
+def requests(given: Json) -> Any:
     """Requests, the newest first."""
     return answered(queries.find(taken(given)))
 
@@ -84,12 +75,12 @@ def one_request(request_id: UUID) -> Any:
 @blp.route("/requests", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(NewInstanceRequest)
-def ask_for_instance(how: dict[str, Any], wanted: dict[str, Any]) -> Response:
+def ask_for_instance(given: Json, how: Json, wanted: Json) -> Response:
     """Ask for an app for an administration."""
-    return _asked(how, lambda: service.ask_for(_wish(wanted)))
+    return _asked(given, how, lambda: service.ask_for(_wish(wanted)))
 
 
-def _wish(wanted: dict[str, Any]) -> NewInstance:
+def _wish(wanted: Json) -> NewInstance:
     whose = administrations.referred(wanted["administration"]).id
     return NewInstance(administration_id=whose, **{key: wanted[key] for key in wanted.keys() - {"administration"}})
 
@@ -97,38 +88,37 @@ def _wish(wanted: dict[str, Any]) -> NewInstance:
 @blp.route("/instances/<uuid:instance_id>/update", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(UpdateRequest)
-def update(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> Response:
+def update(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     """Bring the instance to a newer release."""
-    return _asked(how, lambda: service.ask(instance_id, Action.UPDATE, **wanted))
+    return _asked(given, how, lambda: service.ask(instance_id, Action.UPDATE, **wanted))
 
 
 @blp.route("/instances/<uuid:instance_id>/check", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(ActRequest)
-def check(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> Response:
+def check(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     """Look at the instance on its host; change nothing."""
-    return _asked(how, lambda: service.ask(instance_id, Action.CHECK, **wanted))
+    return _asked(given, how, lambda: service.ask(instance_id, Action.CHECK, **wanted))
 
 
 @blp.route("/instances/<uuid:instance_id>/provision", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(ActRequest)
-def provision(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> Response:
+def provision(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     """Try again to provision an instance whose first provisioning did not succeed."""
-    return _asked(how, lambda: service.ask(instance_id, Action.PROVISION, **wanted))
+    return _asked(given, how, lambda: service.ask(instance_id, Action.PROVISION, **wanted))
 
 
-def _asked(how: dict[str, Any], ask: Callable[[], Accepted]) -> Response:
+def _asked(given: Json, how: Json, ask: Callable[[], Accepted]) -> Response:
     if how["dry_run"]:
         with transaction(dry_run=True):
             return _sent(_planned(ask()))
-    given = request.headers.get("Idempotency-Key")
-    if given is None and principal().token_id:
+    if given["key"] is None and principal().token_id:
         raise NoKey
     with transaction():
-        if given is None:
+        if given["key"] is None:
             return _sent(_job(ask()))
-        call = key(principal().account_id, given, [request.path, request.get_json()])
+        call = key(principal().account_id, given["key"], [request.path, request.get_json()])
         return _sent(once(call, lambda: _job(ask()), _refused))
 
 

@@ -4,7 +4,19 @@ from marshmallow import Schema, fields
 
 from provisioner.instances.lifecycle import Environment
 from provisioner.jobs.schemas import REASON
+from provisioner.requests.idempotency import LONGEST
 from provisioner.requests.models import Decision
+
+
+class AskingHeaders(Schema):
+    key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        metadata={
+            "maxLength": LONGEST,
+            "description": "Needed with a token: the same call with the same key acts once, and is answered the same.",
+        },
+    )
 
 
 class ActRequest(Schema):
