@@ -126,7 +126,11 @@ CLAIM = text("""
 def claim(owner: str, sites: list[str]) -> Claim | None:
     """Take the oldest queued job of these sites, its lease and the next fence; None when nothing waits."""
     row = db.session.execute(CLAIM, {"owner": owner, "sites": sites, "lease": settings().lease}).one_or_none()
-    return Claim(**row._mapping) if row else None  # noqa: SLF001 - the documented way to read a row by name
+    if row is None:
+        return None
+    held = Claim(**row._mapping)  # noqa: SLF001 - the documented way to read a row by name
+    _record("job.claim", held.job_id, outcome=JobState.RUNNING, after={"attempt": held.attempt})
+    return held
 
 
 def heartbeat(held: Claim) -> Beat:

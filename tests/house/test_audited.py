@@ -12,6 +12,8 @@ from sqlalchemy import text
 from provisioner.audit.models import AuditEvent
 from provisioner.db import Base, db, transaction
 from provisioner.embedded.layout import APPLICATION, OWNER, SUPERUSER, Layout
+from provisioner.instances.lifecycle import Action
+from provisioner.jobs.lifecycle import End
 from tests import factories
 
 TABLES = ("audit_event", "audit_change")
@@ -70,6 +72,18 @@ def test_a_change_through_the_service_is_explained_by_its_event(app: Flask):
 
     assert ("administration", "administration.register", "tests") in [tuple(row) for row in changes]
     assert unattributed() == []
+
+
+def test_every_step_of_a_job_is_explained_by_its_event(app: Flask):
+    factories.app()
+    factories.host()
+    entered = unattributed()  # the app of the tests comes past the catalogue's service
+    instance = factories.instance(factories.administration(), release="1.0")
+
+    factories.asked_to(Action.UPDATE, instance.id)
+    factories.carried_out(End.FAILED)
+
+    assert unattributed() == entered
 
 
 @pytest.mark.parametrize("role", [APPLICATION, OWNER, SUPERUSER])
