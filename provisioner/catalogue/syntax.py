@@ -20,7 +20,7 @@ PLACE = re.compile(
 
 
 def check(root: Path, folder: AppFolder) -> None:
-    """Broken with every fault found in the playbooks of this app and in the roles."""
+    """Broken with every fault found in the playbooks of this app, and in the roles and tasks that apps share."""
     faults = [fault for path in _playbooks(root, folder) for fault in _shells(root, path)]
     faults += _unparsable(root, folder)
     if faults:
@@ -28,7 +28,8 @@ def check(root: Path, folder: AppFolder) -> None:
 
 
 def _playbooks(root: Path, folder: AppFolder) -> list[Path]:
-    return [*sorted((root / "apps" / folder.slug).glob("*.yml")), *sorted((root / "roles").glob("*/*/*.yml"))]
+    places = (f"apps/{folder.slug}/*.yml", "tasks/*.yml", "roles/*/*/*.yml")
+    return [path for place in places for path in sorted(root.glob(place))]
 
 
 def _keywords(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:

@@ -17,7 +17,6 @@ OF_THE_DOOR = {
     "precondition-failed",
     "precondition-required",
     "request-entity-too-large",
-    "unsupported-media-type",
 }
 NOT_MODULES_OF_OURS = ("provisioner.playbooks", "provisioner.migrations.env", "provisioner.__main__")
 
