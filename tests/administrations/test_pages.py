@@ -3,25 +3,27 @@
 import re
 
 import pytest
+from flask import Flask
 
 from provisioner.accounts.policy import Role
 from provisioner.administrations import queries, service
 from provisioner.administrations.service import NewName
 from provisioner.db import transaction
 from tests import factories
-from tests.accounts.conftest import Browser, SignedIn
+from tests.statements import counted
+from tests.visitors import Visitor
 
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
 
 
 @pytest.fixture
-def administrator(signed_in: SignedIn) -> Browser:
-    return signed_in(Role.ADMINISTRATOR)
+def administrator(app: Flask) -> Visitor:
+    return Visitor(app, Role.ADMINISTRATOR)
 
 
 @pytest.fixture
-def viewer(signed_in: SignedIn) -> Browser:
-    return signed_in(Role.VIEWER)
+def viewer(app: Flask) -> Visitor:
+    return Visitor(app, Role.VIEWER)
 
 
 def listed(page):
@@ -29,16 +31,31 @@ def listed(page):
     return re.findall(r'<th scope="row"><a [^>]*><bdi [^>]*>(.*?)</bdi>', page)
 
 
-def test_the_list_shows_names_in_the_readers_language_and_finds_them_in_any(viewer):
+@pytest.mark.parametrize(
+    ("language", "direction", "names"),
+    [("fr", "ltr", ["Azrou", "Témara"]), ("en", "ltr", ["Azrou", "Témara"]), ("ar", "rtl", ["أزرو", "تمارة"])],
+)
+def test_the_list_shows_names_in_the_readers_language_and_finds_them_in_any(app, language, direction, names):
     factories.administration("temara", fr="Témara", ar="تمارة")
     factories.administration("azrou", fr="Azrou", ar="أزرو")
+    reader = Visitor(app, Role.VIEWER, language=language)
+    page = reader.get("/administrations").text
 
-    assert listed(viewer.get("/administrations", headers={"Accept-Language": "fr"}).text) == ["Azrou", "Témara"]
-    assert listed(viewer.get("/administrations?text=تماره").text) == ["Témara"]
-    viewer.client.set_cookie("language", "ar")
-    arabic = viewer.get("/administrations").text
-    assert listed(arabic) == ["أزرو", "تمارة"]
-    assert 'dir="rtl"' in arabic
+    assert listed(page) == names
+    assert f'dir="{direction}"' in page
+    assert listed(reader.get("/administrations?text=تماره").text) == names[1:]
+
+
+def test_a_longer_list_asks_the_database_no_more_often(viewer):
+    factories.administration("region", "region")
+    with counted() as few:
+        viewer.get("/administrations")
+    for _ in range(5):
+        factories.administration(parent="region")
+    with counted() as many:
+        viewer.get("/administrations")
+
+    assert len(many) == len(few)
 
 
 def test_the_pager_keeps_the_filters(viewer):

@@ -1,6 +1,8 @@
 """The verbs of the register, and what they refuse."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,7 @@ from provisioner.audit.models import AuditEvent
 from provisioner.db import db, transaction
 from provisioner.errors import Invalid, NotFound
 from tests import factories
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -237,3 +240,21 @@ def test_each_act_is_one_event_in_its_own_transaction_with_what_changed():
     assert (renamed.before, renamed.after) == ({"name_fr": "Aïn Atiq"}, {"name_fr": "New"})
     assert renamed.administration_id == made.id
     assert db.session.scalar(text("SELECT count(*) FROM audit_unattributed")) == 0
+
+
+def test_many_who_register_the_same_name_at_once_all_get_a_label_of_their_own(app):
+    in_threads(app, [registered] * 5)
+
+    assert queries.labels("ain-atiq", prefix=True) == {"ain-atiq", *(f"ain-atiq-{number}" for number in range(2, 6))}
+
+
+def test_two_who_put_each_below_the_other_at_once_make_no_circle(app):
+    one, other = registered(slug="one").id, registered(slug="other").id
+
+    def put(below, above):
+        with contextlib.suppress(Invalid), transaction():
+            service.edit(below, {"parent": above})
+
+    in_threads(app, [partial(put, one, "other"), partial(put, other, "one")])
+
+    assert {queries.by_id(one).parent_id is None, queries.by_id(other).parent_id is None} == {True, False}
