@@ -16,7 +16,7 @@ from provisioner.jobs.service import Claim, Fenced
 CAP = 64 * 1024  # characters of one event's output that are kept
 UNPRINTABLE = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # terminal sequences
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # control and direction characters
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"  # controls, directions, halves of letters
 )
 
 
@@ -52,9 +52,15 @@ class Cursor:
         return cls(int(match[1]), int(match[2])) if match else cls()
 
 
-def printable(written: str) -> str:
-    """Without terminal sequences, control and direction characters; cut where it is too long."""
-    clean = UNPRINTABLE.sub("", written)
+def printable(said: Any) -> Any:
+    """A JSON value whose texts hold no terminal sequences, control or direction characters, and are cut if too long."""
+    if isinstance(said, dict):
+        return {printable(key): printable(value) for key, value in said.items()}
+    if isinstance(said, list):
+        return [printable(value) for value in said]
+    if not isinstance(said, str):
+        return said
+    clean = UNPRINTABLE.sub("", said)
     return clean if len(clean) <= CAP else f"{clean[:CAP]}\n[... {len(clean) - CAP} more characters]"
 
 
@@ -74,7 +80,7 @@ STORE = text("""
 
 def store(held: Claim, events: Sequence[Event]) -> None:
     """Keep these events, once however often they are sent; Fenced if the attempt may not write any more."""
-    rows = orjson.dumps([asdict(event) for event in events]).decode()
+    rows = orjson.dumps(printable([asdict(event) for event in events])).decode()
     whose = {"job_id": held.job_id, "attempt": held.attempt, "fence": held.fence}
     if db.session.execute(STORE, {**whose, "events": rows}).one_or_none() is None:
         raise Fenced

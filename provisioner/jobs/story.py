@@ -100,7 +100,7 @@ def why(result: dict[str, Any]) -> str:
 
 def line(event: Any) -> str:
     """What an event adds to the log; most add nothing."""
-    return RULE.sub("", event.stdout.replace("\r", "").strip("\n"))
+    return RULE.sub("", event.stdout.strip("\n"))
 
 
 def tone(event: Any) -> str:

@@ -13,7 +13,7 @@ from provisioner.db import db, transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import events
-from provisioner.jobs.events import Event
+from provisioner.jobs.events import Cursor, Event
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
 from provisioner.jobs.service import Claim
@@ -108,6 +108,16 @@ def test_the_log_is_text_whatever_the_run_says(app: Flask, job: Job) -> None:
 
     assert HOSTILE not in visitor.get(f"/jobs/{job.id}").text
     assert HOSTILE in visitor.get(f"/jobs/{job.id}/log.txt").text
+
+
+def test_what_a_run_prints_is_kept_without_terminal_sequences_and_controls(app: Flask, job: Job) -> None:
+    claim = factories.claimed()
+    printed = "\x1b[0;32mok\x1b[0m: \x1b]8;;http://x\x07half\x00 \udcff\u202edone"
+    store(claim, told(1, kind="runner_on_failed", stdout=printed, result={"msg": printed, "rc": 1}))
+    (kept,) = events.after(job.id, Cursor())
+
+    assert kept.stdout == kept.result["msg"] == "ok: half done"
+    assert kept.result["rc"] == 1
 
 
 def test_the_steps_of_a_run_say_what_each_role_did(app: Flask, job: Job) -> None:
