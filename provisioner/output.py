@@ -1,16 +1,20 @@
 """What commands share: their common options, and how they print: tables for people, JSON for programs."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import click
 import orjson
 from marshmallow import ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from provisioner.listing import Moment
+
+WIDEST = 10_000  # characters of a line that goes to a file or a pipe, where nothing may be folded
 
 output_option = click.option(
     "--output",
@@ -19,6 +23,13 @@ output_option = click.option(
     show_default=True,
     help="For people or for programs.",
 )
+
+
+class OneOf(click.Choice[StrEnum]):
+    """One of an enumeration, by its value: click itself would go by its names."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        return super().normalize_choice(str(choice), ctx)
 
 
 reason_option = click.option("--reason", required=True, help="Kept in the audit.")
@@ -39,10 +50,10 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], output: 
     if output == "json":
         click.echo(orjson.dumps([dict(row) for row in rows], default=str, option=orjson.OPT_INDENT_2))
         return
-    table = Table(*columns.values(), header_style="bold", box=None, pad_edge=False)
+    table = Table(*map(_whole, columns.values()), header_style="bold", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*("" if row.get(key) is None else str(row[key]) for key in columns))
-    Console(soft_wrap=True).print(table, markup=False)
+    _print(table)
 
 
 def show_one(fact: Mapping[str, Any], output: str) -> None:
@@ -50,7 +61,17 @@ def show_one(fact: Mapping[str, Any], output: str) -> None:
     if output == "json":
         click.echo(orjson.dumps(dict(fact), default=str, option=orjson.OPT_INDENT_2))
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table(_whole("Fact"), _whole("Value"), show_header=False, box=None, pad_edge=False)
     for name, value in fact.items():
         table.add_row(name.replace("_", " "), "" if value is None else str(value))
-    Console(soft_wrap=True).print(table, markup=False)
+    _print(table)
+
+
+def _whole(title: str) -> Column:
+    """A column whose texts are folded where the terminal is narrow, never cut."""
+    return Column(title, overflow="fold")
+
+
+def _print(table: Table) -> None:
+    width = None if sys.stdout.isatty() else WIDEST
+    Console(soft_wrap=True, width=width).print(table, markup=False)

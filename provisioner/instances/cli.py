@@ -14,7 +14,7 @@ from provisioner.instances.schemas import InstanceDetailView, InstanceView
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import Resolution
 from provisioner.jobs.schemas import JobView
-from provisioner.output import as_of_option, output_option, reason_option, show, show_one
+from provisioner.output import OneOf, as_of_option, output_option, reason_option, show, show_one
 from provisioner.paging import every
 
 LANGUAGE = "en"  # the order of the list; names are shown by their label
@@ -39,11 +39,11 @@ def instances() -> None:
 @instances.command("list")
 @click.option("--app")
 @click.option("--administration", help="Its id, its label, or a code as scheme:value.")
-@click.option("--state", type=click.Choice(queries.STATES), help="Without it: all but the removed ones.")
+@click.option("--state", type=OneOf(queries.STATES), help="Without it: all but the removed ones.")
 @click.option("--release", help="The version that is applied.")
-@click.option("--environment", type=click.Choice(list(Environment)))
+@click.option("--environment", type=OneOf(Environment))
 @click.option("--host")
-@click.option("--health", type=click.Choice(list(Health)))
+@click.option("--health", type=OneOf(Health))
 @click.option("--text", help="Words of the administration's names, a code, a host name, a short id.")
 @as_of_option
 @output_option
@@ -88,7 +88,7 @@ def _facts(found: Any) -> dict[str, Any]:
 
 @click.command()
 @click.argument("job_id", type=click.UUID)
-@click.argument("resolution", type=click.Choice(list(Resolution)))
+@click.argument("resolution", type=OneOf(Resolution))
 @reason_option
 @output_option
 def resolve(job_id: UUID, resolution: Resolution, reason: str, output: str) -> None:

@@ -13,7 +13,7 @@ from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import EventView, JobDetailView, JobView
 from provisioner.jobs.watch import look, watch
-from provisioner.output import output_option, reason_option, show, show_one
+from provisioner.output import OneOf, output_option, reason_option, show, show_one
 from provisioner.paging import every
 
 COLUMNS = {
@@ -34,13 +34,13 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--state", type=click.Choice([state.value for state in JobState]))
+@click.option("--state", type=OneOf(JobState))
 @click.option("--instance", type=click.UUID, help="Its id.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @output_option
-def list_jobs(state: str | None, instance: UUID | None, limit: int, output: str) -> None:
+def list_jobs(state: JobState | None, instance: UUID | None, limit: int, output: str) -> None:
     """Jobs, the newest first."""
-    wanted = queries.Filter(JobState(state) if state else None, instance)
+    wanted = queries.Filter(state, instance)
     found = islice(every(lambda which: queries.find(wanted, which)), limit)
     show(JobView(many=True).dump(found), COLUMNS, output)
 

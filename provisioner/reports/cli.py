@@ -9,7 +9,7 @@ from provisioner.administrations import queries as administrations
 from provisioner.administrations.kinds import Kind
 from provisioner.exchange import csv_files
 from provisioner.instances.queries import STATES
-from provisioner.output import as_of_option, show
+from provisioner.output import OneOf, as_of_option, show
 from provisioner.reports import queries
 from provisioner.reports.columns import COLUMNS, cells, table
 from provisioner.reports.schemas import InventoryRowView
@@ -25,9 +25,9 @@ def report() -> None:
 @report.command()
 @as_of_option
 @click.option("--app")
-@click.option("--kind", type=click.Choice(list(Kind)), help="Of the administration.")
+@click.option("--kind", type=OneOf(Kind), help="Of the administration.")
 @click.option("--region", help="Its id, its label, or a code as scheme:value.")
-@click.option("--state", type=click.Choice(STATES), help="Without it: all but removed.")
+@click.option("--state", type=OneOf(STATES), help="Without it: all but removed.")
 @click.option("--text", help="Words of the administration's names, or a code.")
 @click.option("--has-app", help="Everything of the administrations that run this app.")
 @click.option("--lacks-app", help="Everything of those that do not; alone, also of those that run nothing.")

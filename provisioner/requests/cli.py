@@ -15,7 +15,7 @@ from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.progress import wait
 from provisioner.jobs.schemas import JobView
-from provisioner.output import output_option, reason_option, show_one
+from provisioner.output import OneOf, output_option, reason_option, show_one
 from provisioner.requests import service
 from provisioner.requests.service import Accepted, NewInstance
 
@@ -59,7 +59,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, given: tuple[str, 
 @click.argument("app")
 @click.option("--administration", required=True, help="Its id, its label, or a code as scheme:value.")
 @click.option("--set", "settings", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A parameter of the app.")
-@click.option("--environment", type=click.Choice(list(Environment)), default=Environment.PRODUCTION, show_default=True)
+@click.option("--environment", type=OneOf(Environment), default=Environment.PRODUCTION, show_default=True)
 @release_option
 @_asking
 def new(app: str, administration: str, **wanted: Any) -> Accepted:

@@ -1,0 +1,98 @@
+"""Jobs on the command line: list, show, read along, stop, settle."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from click import Command
+from click.testing import CliRunner
+from flask import Flask
+
+from provisioner.administrations.models import Administration
+from provisioner.db import transaction
+from provisioner.errors import Conflict, NotFound
+from provisioner.instances.cli import resolve
+from provisioner.instances.lifecycle import Action
+from provisioner.instances.models import Instance
+from provisioner.jobs import events
+from provisioner.jobs.cli import jobs
+from provisioner.jobs.events import Event
+from provisioner.jobs.lifecycle import End
+from tests import factories
+from tests.threads import in_threads
+
+
+def run(*arguments: str, command: Command = jobs) -> str:
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def answered(*arguments: str, command: Command = jobs) -> Any:
+    return json.loads(run(*arguments, "--output", "json", command=command))
+
+
+def test_jobs_are_listed_the_newest_first(administration: Administration) -> None:
+    first, second = (str(factories.asked(factories.administration().id).id) for _ in range(2))
+
+    assert [job["id"] for job in answered("list", "--state", "queued")] == [second, first]
+    assert [job["id"] for job in answered("list", "--limit", "1")] == [second]
+    assert first in run("list")
+
+
+def test_one_job_is_shown_with_all_that_is_known(administration: Administration) -> None:
+    job = factories.asked(administration.id, release="1.0")
+
+    assert answered("show", str(job.id))["release"] == "1.0"
+    assert "provision" in run("show", str(job.id))
+
+
+def test_an_unknown_job_is_not_found(app: Flask) -> None:
+    for command in ("show", "tail"):
+        with pytest.raises(NotFound):
+            run(command, str(uuid4()))
+
+
+def test_the_log_is_printed_while_it_is_written(app: Flask, administration: Administration) -> None:
+    factories.asked(administration.id)
+    claim = factories.claimed()
+    printed: list[str] = []
+
+    def work() -> None:
+        for counter in (1, 2, 3):
+            with transaction():
+                events.store(claim, [Event(counter, "verbose", f"line {counter}\r\n")])
+        factories.concluded(claim)
+
+    in_threads(app, [lambda: printed.append(run("tail", str(claim.job_id))), work])
+
+    assert printed == ["line 1\nline 2\nline 3\n"]
+
+
+def test_the_log_so_far_is_printed_without_waiting(administration: Administration) -> None:
+    factories.asked(administration.id)
+    claim = factories.claimed()
+    with transaction():
+        events.store(claim, [Event(1, "verbose", "one"), Event(2, "playbook_on_stats", "")])
+
+    assert run("tail", str(claim.job_id), "--no-follow") == "one\n"
+    lines = run("tail", str(claim.job_id), "--no-follow", "--output", "json").splitlines()
+    assert [json.loads(line)["counter"] for line in lines] == [1, 2]
+
+
+def test_a_queued_job_is_cancelled(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert answered("cancel", str(update.id), "--reason", "wrong day")["state"] == "cancelled"
+    with pytest.raises(Conflict):
+        run("cancel", str(update.id), "--reason", "again")
+
+
+def test_a_job_that_needs_attention_is_settled(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+    factories.carried_out(End.FAILED, {})
+
+    settled = answered(str(update.id), "failed", "--reason", "I looked", command=resolve)
+
+    assert (settled["state"], settled["cause"]) == ("failed", "resolved")
