@@ -24,14 +24,16 @@ from provisioner.reports.cli import report
 from provisioner.requests.cli import request
 
 WITHOUT_DATABASE = {"up", "doctor", "demo", "database"}
+HELP = ("-h", "--help")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": HELP})
 @click.version_option(package_name="provisioner")
 @click.pass_context
 def provisioner(context: click.Context) -> None:
     """Keep the register of administrations and of what each one runs; provision and update their instances."""
-    if context.invoked_subcommand not in WITHOUT_DATABASE and not context.resilient_parsing:
+    explaining = context.resilient_parsing or any(option in sys.argv for option in HELP)
+    if context.invoked_subcommand not in WITHOUT_DATABASE and not explaining:
         context.with_resource(foundation(settings()).app_context())
         context.with_resource(acting(Actor(Via.CLI, on_behalf_of=f"shell:{getpass.getuser()}")))
 
