@@ -1,6 +1,7 @@
 """The command line: `provisioner`. Each room brings its commands; they get a context and their refusals a form here."""
 
-import getpass
+import os
+import pwd
 import sys
 
 import click
@@ -9,13 +10,17 @@ from sqlalchemy.exc import OperationalError
 from provisioner.accounts.cli import tokens, users
 from provisioner.administrations.cli import administrations
 from provisioner.audit.service import Actor, Via, acting
+from provisioner.catalogue import service as catalogue_service
 from provisioner.catalogue.cli import catalogue
+from provisioner.catalogue.folders import project
 from provisioner.config import settings
+from provisioner.db import transaction
 from provisioner.demo.cli import demo
 from provisioner.embedded.cli import doctor, up
 from provisioner.embedded.layout import owner_database_url
 from provisioner.errors import DomainError, Invalid, Unavailable
 from provisioner.foundation import foundation
+from provisioner.hosts import local, service as host_service
 from provisioner.hosts.cli import hosts
 from provisioner.instances.cli import instances, resolve
 from provisioner.jobs.cli import jobs
@@ -23,7 +28,7 @@ from provisioner.migrations.run import migrate
 from provisioner.reports.cli import report
 from provisioner.requests.cli import request
 
-WITHOUT_DATABASE = {"up", "doctor", "demo", "database"}
+WITHOUT_DATABASE = {"up", "doctor", "demo"}
 HELP = ("-h", "--help")
 
 
@@ -35,7 +40,14 @@ def provisioner(context: click.Context) -> None:
     explaining = context.resilient_parsing or any(option in sys.argv for option in HELP)
     if context.invoked_subcommand not in WITHOUT_DATABASE and not explaining:
         context.with_resource(foundation(settings()).app_context())
-        context.with_resource(acting(Actor(Via.CLI, on_behalf_of=f"shell:{getpass.getuser()}")))
+        context.with_resource(acting(Actor(Via.CLI, on_behalf_of=f"shell:{_user()}")))
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return str(os.getuid())
 
 
 @provisioner.group()
@@ -47,6 +59,22 @@ def database() -> None:
 def migrate_database() -> None:
     """Bring the tables to the newest step; harmless to repeat."""
     migrate(owner_database_url(settings()))
+
+
+@provisioner.command(hidden=True)
+def prepare() -> None:
+    """What each start of the service needs: the newest tables, this machine as a host, the catalogue of the folders.
+
+    A broken app folder does not keep the service from starting: the catalogue stays as it was.
+    """
+    migrate(owner_database_url(settings()))
+    with transaction():
+        host_service.register(local.registration(settings()))
+    try:
+        with transaction():
+            catalogue_service.sync(project())
+    except catalogue_service.BrokenFolders as broken:
+        click.echo(_explain(broken), err=True)
 
 
 jobs.add_command(resolve)

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,9 +65,7 @@ def programs(stage: Stage) -> list[Service]:
     web = f"--bind=fd://{stage.listener.fileno()} {WEB}"
     worker = f"worker --loglevel=WARNING --concurrency={stage.settings.worker_concurrency}"
     return [
-        _step("migrations", ["database", "migrate"], environment),
-        _step("host", ["hosts", "register-local"], environment),
-        _step("catalogue", ["catalogue", "sync"], environment),
+        Service("prepare", [*PYTHON, "provisioner", "prepare"], environment, once=True, patience=3600),
         host.supervisor(stage.layout),
         Service(
             "web",
@@ -79,11 +77,6 @@ def programs(stage: Stage) -> list[Service]:
         Service("worker", [*CELERY, "--quiet", "--app=worker.main", *worker.split()], environment),
         Service("dispatcher", [*PYTHON, "worker.dispatcher"], environment),
     ]
-
-
-def _step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Service:
-    """A command of ours that has to succeed before the next process starts; some migrations take long."""
-    return Service(name, [*PYTHON, "provisioner", *command], environment, once=True, patience=3600)
 
 
 def run_up(settings: Settings, *, after_ready: Sequence[str] = (), plan: Plan = programs, durable: bool = True) -> None:

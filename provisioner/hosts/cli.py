@@ -2,22 +2,13 @@
 
 import click
 
-from provisioner.config import settings
-from provisioner.db import transaction
-from provisioner.hosts import local, queries, service
+from provisioner.hosts import queries
 from provisioner.output import output_option, show
 
 
 @click.group()
 def hosts() -> None:
     """The servers that instances run on."""
-
-
-@hosts.command("register-local")
-def register_local() -> None:
-    """Enter this machine as a host, or bring what is known of it up to date."""
-    with transaction():
-        service.register(local.registration(settings()))
 
 
 @hosts.command("list")

@@ -27,7 +27,7 @@ def test_everything_starts_in_order_and_a_ctrl_c_leaves_nothing(state_dir, launc
 
     assert up.serving, up.text
     assert re.findall(r"up +\| (\w+) (?:ready|done) in", up.text) == [
-        *("postgres", "tenants", "valkey", "migrations", "host", "catalogue"),
+        *("postgres", "tenants", "valkey", "prepare"),
         *("instances", "web", "worker", "dispatcher"),
     ]
     assert int(up.ask()) in processes_of(state_dir)

@@ -20,7 +20,7 @@ def trivial(stage: Stage) -> list[Service]:
 
 
 def _trivial(service: Service) -> Sequence[str]:
-    scripts = {"migrations": os.environ.get("TRIVIAL_STEP", "echo migrated"), "worker": FAMILY, "dispatcher": STUBBORN}
+    scripts = {"prepare": os.environ.get("TRIVIAL_STEP", "echo prepared"), "worker": FAMILY, "dispatcher": STUBBORN}
     if service.once or service.name in scripts:
         return ["/bin/sh", "-c", scripts.get(service.name, "true")]
     return ["trivial_app:app" if word.startswith("provisioner.app:") else word for word in service.command]
