@@ -119,7 +119,7 @@ def test_a_step_that_fails_stops_everything_and_says_so(state_dir, launch, proce
     up = launch(state_dir, TRIVIAL_STEP="echo no such column; exit 3")
 
     assert up.process.wait(timeout=20) == 1
-    assert "prepare | no such column" in up.text
+    assert re.search(r"prepare +\| no such column", up.text)
     assert "Error: prepare stopped during its start (status 3)." in up.text
     assert processes_of(state_dir) == {}
 
