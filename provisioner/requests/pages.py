@@ -7,14 +7,13 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
-from marshmallow import ValidationError
 from werkzeug.wrappers import Response
 
 from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations, search
-from provisioner.catalogue import queries as catalogue
+from provisioner.catalogue import parameters, queries as catalogue
 from provisioner.catalogue.models import App
 from provisioner.db import transaction
 from provisioner.errors import DomainError, Invalid
@@ -114,15 +113,25 @@ def ask() -> Response | tuple[str, int]:
 
 
 def _read(app: App) -> dict[str, Any]:
-    """The form as the API would get it; Invalid. What no box was ticked for is a no."""
-    fields = {name: text for name, text in request.form.items() if name != browser.FIELD and text}
-    given = {name.removeprefix(SETTING): fields.pop(name) for name in list(fields) if name.startswith(SETTING)}
-    unticked = {each["name"]: False for each in app.parameters if each["type"] == "bool"}
+    """The form, as the API would get it; Invalid with the faults of all its fields at once."""
+    typed = _typed(app)
+    faults = flatten(NewInstanceRequest().validate(typed))
     try:
-        wanted: dict[str, Any] = NewInstanceRequest().load({**fields, "settings": unticked | given})
-    except ValidationError as refused:
-        raise Invalid(errors=flatten(refused.messages)) from None
+        parameters.validated(app.parameters, typed["settings"])
+    except Invalid as refused:
+        faults += refused.errors
+    if faults:
+        raise Invalid(errors=faults)
+    wanted: dict[str, Any] = NewInstanceRequest().load(typed)
     return wanted
+
+
+def _typed(app: App) -> dict[str, Any]:
+    """An empty field is none; a box that was not ticked is a no."""
+    fields = {name: text for name, text in request.form.items() if name != browser.FIELD and text}
+    settings = {name.removeprefix(SETTING): fields.pop(name) for name in list(fields) if name.startswith(SETTING)}
+    unticked = {each["name"]: False for each in app.parameters if each["type"] == "bool"}
+    return {**fields, "settings": unticked | settings}
 
 
 def _by_field(refused: Invalid) -> dict[str, list[str]]:

@@ -88,7 +88,7 @@ def test_the_inventory_answers_which_apps_an_administration_runs(app: Flask, ins
     page = Visitor(app, Role.VIEWER).get("/reports/inventory").text
 
     assert f"/instances/{instance.id}" in page
-    assert "The complaints: one administration, one instance" in re.sub(r"<[^>]+>", "", page)
+    assert "The complaints one administration · one instance" in re.sub(r"<[^>]+>", "", page)
 
 
 @pytest.mark.parametrize(

@@ -114,23 +114,16 @@ def test_a_ticked_box_is_a_yes(operator: Visitor, administration: Administration
 def test_a_refused_form_says_why_beside_each_field_and_keeps_what_was_typed(
     operator: Visitor, administration: Administration
 ) -> None:
-    wrong = {"settings.contact": '"><script>', "settings.rows": "7", "reason": "because of Salé"}
+    wrong = {"settings.contact": '"><script>', "settings.rows": "7", "reason": "", "environment": "training"}
     answer = operator.post("/requests", **form(administration, **wrong))
 
     assert answer.status_code == 422
     assert re.search(r'id="settings\.contact-errors".*?does not have the expected form', answer.text, re.DOTALL)
     assert re.search(r'id="settings\.rows-errors".*?outside the allowed range', answer.text, re.DOTALL)
     assert 'value="&#34;&gt;&lt;script&gt;"' in answer.text
-    assert "because of Salé" in answer.text
-    assert 'id="settings.open" name="settings.open" checked' not in answer.text
-    assert requests_kept() == 0
-
-
-def test_a_request_without_a_reason_is_refused(operator: Visitor, administration: Administration) -> None:
-    answer = operator.post("/requests", **form(administration, reason=""))
-
-    assert answer.status_code == 422
     assert 'id="reason-errors"' in answer.text
+    assert '<option value="training" selected>' in answer.text
+    assert 'id="settings.open" name="settings.open" checked' not in answer.text
     assert requests_kept() == 0
 
 
