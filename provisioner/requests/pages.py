@@ -18,13 +18,13 @@ from provisioner.catalogue.models import App
 from provisioner.db import transaction
 from provisioner.errors import DomainError, Invalid
 from provisioner.instances import queries as instances
-from provisioner.instances.lifecycle import Action, Environment
+from provisioner.instances.lifecycle import Environment
 from provisioner.jobs import queries as jobs
 from provisioner.listing import ListQuery, asked, taken
 from provisioner.paging import PageRequest
 from provisioner.presentation import label, language
 from provisioner.requests import queries, service
-from provisioner.requests.schemas import ActRequest, NewInstanceRequest, UpdateRequest
+from provisioner.requests.schemas import ActForm, NewInstanceRequest
 from provisioner.requests.service import NewInstance
 from provisioner.web import flatten
 
@@ -142,12 +142,12 @@ def _by_field(refused: Invalid) -> dict[str, list[str]]:
     return faults
 
 
-@blp.post("/instances/<uuid:instance_id>/<any(provision, update, check):action>")
+@blp.post("/instances/<uuid:instance_id>/actions")
 @requires(Right.OPERATE)
-def act(instance_id: UUID, action: str) -> Response:
-    wanted = browser.form(UpdateRequest if action == Action.UPDATE else ActRequest)
+def act(instance_id: UUID) -> Response:
+    wanted = browser.form(ActForm)
     with transaction():
-        job_id = service.ask(instance_id, Action(action), **wanted).job.id
+        job_id = service.ask(instance_id, **wanted).job.id
     return _to_job(job_id)
 
 

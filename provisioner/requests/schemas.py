@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from provisioner.instances.lifecycle import Environment
+from provisioner.instances.lifecycle import Action, Environment
 from provisioner.jobs.schemas import REASON
 from provisioner.requests.idempotency import LONGEST
 from provisioner.requests.models import Decision
@@ -27,6 +27,12 @@ class ActRequest(Schema):
 
 class UpdateRequest(ActRequest):
     release = fields.String(load_default=None, metadata={"description": "Without it: the newest current one."})
+
+
+class ActForm(UpdateRequest):
+    """Any action, for pages: which one stands in the form, and not in its address."""
+
+    action = fields.Enum(Action, by_value=True, required=True)
 
 
 class NewInstanceRequest(UpdateRequest):

@@ -134,7 +134,7 @@ def test_only_who_may_audit_reads_the_audit(app: Flask) -> None:
 
 def test_the_audit_tells_who_asked_for_what_and_why(app: Flask, instance: Instance) -> None:
     operator, auditor = Visitor(app, Role.OPERATOR), Visitor(app, Role.AUDITOR)
-    operator.post(f"/instances/{instance.id}/check", reason=f"seen {HOSTILE}")
+    operator.post(f"/instances/{instance.id}/actions", action="check", reason=f"seen {HOSTILE}")
     page = auditor.get("/audit?object_type=request").text
     told = re.sub(r"<[^>]+>", "", page)
 

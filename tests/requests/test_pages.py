@@ -175,7 +175,7 @@ def test_an_action_on_an_instance_becomes_a_job(
     operator: Visitor, administration: Administration, action: str, more: dict[str, str]
 ) -> None:
     instance = factories.instance(administration, release="1.0", settings={"contact": "a@b.ma"})
-    answer = operator.post(f"/instances/{instance.id}/{action}", reason="asked by phone", **more)
+    answer = operator.post(f"/instances/{instance.id}/actions", action=action, reason="asked by phone", **more)
     job = db.session.get_one(Job, UUID(answer.headers["Location"].rpartition("/")[2]))
 
     assert (answer.status_code, job.action) == (303, action)
@@ -184,7 +184,7 @@ def test_an_action_on_an_instance_becomes_a_job(
 def test_a_busy_instance_refuses_and_names_the_job(operator: Visitor, administration: Administration) -> None:
     instance = factories.instance(administration, settings={"contact": "a@b.ma"})
     holder = factories.asked_to(Action.CHECK, instance.id)
-    answer = operator.post(f"/instances/{instance.id}/check", reason="again")
+    answer = operator.post(f"/instances/{instance.id}/actions", action="check", reason="again")
 
     assert answer.status_code == 409
     assert str(holder.id) in answer.text
