@@ -1,4 +1,4 @@
-"""What every test stands on: real servers for the session, and a database of its own for each test."""
+"""What every test stands on: real servers for the session, and an empty database for each test."""
 
 from collections.abc import Iterator
 
@@ -18,20 +18,34 @@ from provisioner.migrations.run import migrate
 
 @pytest.fixture(scope="session")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """Embedded servers with a migrated database, which no test writes to: each gets a copy."""
+    """Embedded servers with a migrated database, which no test writes to."""
     with servers(tmp_path_factory.mktemp("state"), durable=False) as layout:
         migrate(layout.database_url(OWNER))
         yield layout
 
 
-def superuser(layout: Layout) -> psycopg.Connection:
-    url = layout.database_url(SUPERUSER, "postgres").replace("+psycopg", "")
+# Foreign keys, history and the audit's refusals are triggers, which a replica does not fire.
+EMPTY = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET session_replication_role = replica;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+            EXECUTE format('DELETE FROM %I', name);
+        END LOOP;
+    END $$
+"""
+
+
+def superuser(layout: Layout, database: str = "postgres") -> psycopg.Connection:
+    url = layout.database_url(SUPERUSER, database).replace("+psycopg", "")
     return psycopg.connect(url, autocommit=True)
 
 
 @pytest.fixture(scope="session")
 def service(layout: Layout) -> Iterator[Flask]:
-    """The application, built once; its database `test` is replaced before each test."""
+    """The application, built once, on a copy of the migrated database."""
+    with superuser(layout) as connection:
+        connection.execute(f"CREATE DATABASE test TEMPLATE {DATABASE} OWNER {OWNER}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROVISIONER_STATE_DIR", str(layout.state_dir))
         patch.setenv("PROVISIONER_DATABASE_URL", layout.database_url("provisioner_app", "test"))
@@ -42,10 +56,9 @@ def service(layout: Layout) -> Iterator[Flask]:
 
 @pytest.fixture
 def app(service: Flask, layout: Layout) -> Iterator[Flask]:
-    """The application on a fresh copy of the migrated database, inside its context, acting as the tests."""
-    with superuser(layout) as connection:
-        connection.execute("DROP DATABASE IF EXISTS test WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE test TEMPLATE {DATABASE} STRATEGY file_copy OWNER {OWNER}")
+    """The application with nothing in its database, inside its context, acting as the tests."""
+    with superuser(layout, "test") as connection:
+        connection.execute(EMPTY)
     with service.app_context(), acting(Actor(Via.CLI, on_behalf_of="tests")):
         yield service
         db.session.remove()
