@@ -130,6 +130,12 @@ class Layout:
         """The port on which `provisioner up` serves, or served last."""
         return int(self.port_file.read_text()) if self.port_file.exists() else None
 
+    def remember_web_port(self, port: int) -> None:
+        """Renamed into place, for others may be reading."""
+        draft = self.port_file.with_suffix(".new")
+        draft.write_text(str(port))
+        draft.replace(self.port_file)
+
     def create(self) -> None:
         """Make the folders; instances may run as other users, so the way to their folders stays open."""
         for passable in (self.state_dir, self.run_dir, self.host_root):

@@ -94,7 +94,7 @@ def _run(stage: Stage, after_ready: Sequence[str], plan: Plan) -> None:
     with Keeper(stage.layout, console.show, console.say) as keeper:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, keeper.heed)
-        stage.layout.port_file.write_text(str(stage.port))
+        stage.layout.remember_web_port(stage.port)
         for service in services:
             keeper.start(service)
         console.say(f"serving at {address(stage.settings, stage.port)}")
