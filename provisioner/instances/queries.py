@@ -6,41 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Select,
-    Text,
-    and_,
-    case,
-    false,
-    func,
-    null,
-    select,
-    true,
-    type_coerce,
-)
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, Text, and_, func, null, select, type_coerce
 
 from provisioner.administrations.kinds import Language
 from provisioner.administrations.models import Administration
-from provisioner.administrations.queries import names
 from provisioner.administrations.search import listed_under, matches
-from provisioner.catalogue.models import App, Release
+from provisioner.catalogue.models import App
 from provisioner.db import db
 from provisioner.errors import NotFound
-from provisioner.hosts.models import Host
+from provisioner.instances.inventory import BEGIN, FROZEN, MOMENT, constant, facts, host, selected, version
 from provisioner.instances.lifecycle import Environment, Health, State
 from provisioner.instances.models import Instance, InstancePeriod
-from provisioner.jobs.lifecycle import OPEN, JobState
-from provisioner.jobs.models import Job
+from provisioner.jobs.lifecycle import JobState
 from provisioner.paging import Page, PageRequest, page
 
 STATES = (*State, JobState.NEEDS_ATTENTION)  # as shown: an open job in need of a person freezes its instance
-
-_desired, _applied, _failed = (aliased(Release, name=name) for name in ("desired", "applied", "failed"))
-_moment = DateTime(timezone=True)
-_begin = func.lower(InstancePeriod.valid, type_=_moment)
 
 
 @dataclass(frozen=True)
@@ -102,9 +82,9 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
 
 def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
     """One instance with the columns of `rows`, its settings and its version; NotFound if there was none then."""
-    was = _facts(as_of)
+    was = facts(as_of)
     looked_at = Instance.health_at if as_of is None else null().label("health_at")
-    query = _selected(was, as_of).add_columns(was.settings, Instance.created_at, looked_at, Instance.version)
+    query = selected(was, as_of).add_columns(was.settings, Instance.created_at, looked_at, Instance.version)
     row = db.session.execute(query.where(Instance.id == instance_id)).one_or_none()
     if row is None:
         raise NotFound(kind="instance", key=instance_id)
@@ -113,7 +93,7 @@ def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
 
 def by_ids(ids: Iterable[UUID]) -> dict[UUID, Any]:
     """These instances, removed ones among them: the columns of `rows`."""
-    query = _selected(Instance, None).where(Instance.id.in_(list(ids)))
+    query = selected(Instance, None).where(Instance.id.in_(list(ids)))
     return {row.id: row for row in db.session.execute(query)}
 
 
@@ -146,86 +126,29 @@ def history(instance_id: UUID) -> Sequence[Any]:
     period = InstancePeriod
     return db.session.execute(
         select(
-            _begin.label("since"), func.upper(period.valid, type_=_moment).label("until"), period.state,
-            Host.name.label("host"), period.address, _desired.version.label("desired"),
-            _applied.version.label("applied"), period.settings,
+            BEGIN.label("since"), func.upper(period.valid, type_=MOMENT).label("until"), period.state,
+            host(period).label("host"), period.address, version(period.desired_release_id).label("desired"),
+            version(period.applied_release_id).label("applied"), period.settings,
         )
-        .join(Host, Host.id == period.host_id)
-        .join(_desired, _desired.id == period.desired_release_id)
-        .outerjoin(_applied, _applied.id == period.applied_release_id)
         .where(period.instance_id == instance_id)
-        .order_by(_begin.desc())
+        .order_by(BEGIN.desc())
     ).all()  # fmt: skip
 
 
 def rows(as_of: datetime | None = None, wanted: Filter | None = None) -> Select[*tuple[Any, ...]]:
-    """The instances as a query, now or as of a moment.
-
-    Columns: id, short_id, administration_id, administration (slug), administration_names (by language), app (slug),
-    app_names, environment, host, address, hostname, state (as shown), job_id, job_action, job_state (of the open job),
-    desired, applied, failed (versions), health, since (when state, place, versions or settings last changed).
-    A past moment knows neither jobs nor failures nor health.
-    """
-    was = _facts(as_of)
-    return _selected(was, as_of).where(*_conditions(wanted or Filter(), was, as_of))
-
-
-def _facts(as_of: datetime | None) -> Any:
-    """What says how instances are: their own table, or the period of their history that holds the moment."""
-    if as_of is None:
-        return Instance
-    period = select(InstancePeriod).where(InstancePeriod.instance_id == Instance.id, _begin <= as_of)
-    return aliased(InstancePeriod, period.order_by(_begin.desc()).limit(1).lateral("was"))
-
-
-def _selected(was: Any, as_of: datetime | None) -> Select[*tuple[Any, ...]]:
-    busy = and_(Job.instance_id == Instance.id, Job.state.in_(OPEN)) if as_of is None else false()
-    query = select(
-        Instance.id, Instance.short_id, Administration.id.label("administration_id"),
-        Administration.slug.label("administration"), names(as_of).label("administration_names"),
-        App.slug.label("app"), App.names.label("app_names"), Instance.environment, Host.name.label("host"),
-        was.address, Instance.hostname, _shown(was).label("state"),
-        Job.id.label("job_id"), Job.action.label("job_action"), Job.state.label("job_state"),
-        _desired.version.label("desired"), _applied.version.label("applied"), _failed.version.label("failed"),
-        _health(as_of).label("health"), _since(was).label("since"),
-    ).select_from(Instance)  # fmt: skip
-    if was is not Instance:
-        query = query.join(was, true())
-    return (
-        query.join(Administration, Administration.id == Instance.administration_id)
-        .join(App, App.id == Instance.app_id)
-        .join(Host, Host.id == was.host_id)
-        .join(_desired, _desired.id == was.desired_release_id)
-        .outerjoin(_applied, _applied.id == was.applied_release_id)
-        .outerjoin(_failed, _failed.id == Instance.failed_release_id if as_of is None else false())
-        .outerjoin(Job, busy)
-    )
-
-
-def _shown(was: Any) -> ColumnElement[Any]:
-    frozen = (Job.state == JobState.NEEDS_ATTENTION, JobState.NEEDS_ATTENTION.value)
-    return case(frozen, else_=type_coerce(was.state, Text))
-
-
-def _health(as_of: datetime | None) -> Any:
-    return Instance.health if as_of is None else null()
-
-
-def _since(was: Any) -> ColumnElement[Any]:
-    if was is not Instance:
-        return func.lower(was.valid, type_=_moment)
-    newest = select(_begin).where(InstancePeriod.instance_id == Instance.id)
-    return newest.order_by(_begin.desc()).limit(1).scalar_subquery()
+    """The instances as a query with the columns of `inventory.selected`, for those who ask more of it."""
+    was = facts(as_of)
+    return selected(was, as_of).where(*_conditions(wanted or Filter(), was, as_of))
 
 
 def _conditions(wanted: Filter, was: Any, as_of: datetime | None) -> Iterator[ColumnElement[bool]]:
     equal: tuple[tuple[Any, Any], ...] = (
         (App.slug, wanted.app),
         (Instance.administration_id, wanted.administration_id),
-        (_applied.version, wanted.release),
+        (version(was.applied_release_id), wanted.release),
         (Instance.environment, wanted.environment),
-        (Host.name, wanted.host),
-        (_health(as_of), wanted.health),
+        (host(was), wanted.host),
+        (Instance.health if as_of is None else null(), wanted.health),
     )
     yield from (column == value for column, value in equal if value is not None)
     yield _in_state(wanted.state, was)
@@ -234,12 +157,13 @@ def _conditions(wanted: Filter, was: Any, as_of: datetime | None) -> Iterator[Co
 
 
 def _in_state(state: str | None, was: Any) -> ColumnElement[bool]:
-    frozen = Job.state == JobState.NEEDS_ATTENTION
-    if state == JobState.NEEDS_ATTENTION:
-        return frozen
     if state is None:
-        return was.state != State.REMOVED  # type: ignore[no-any-return]
-    return and_(was.state == state, frozen.is_not(True))
+        return was.state != constant(State.REMOVED, was.state)  # type: ignore[no-any-return]
+    if was is not Instance:
+        return type_coerce(was.state, Text) == state
+    if state == JobState.NEEDS_ATTENTION:
+        return FROZEN
+    return and_(was.state == state, FROZEN.is_not(True))
 
 
 def _about(text: str, as_of: datetime | None) -> ColumnElement[bool]:

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, Text, cast, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, distinct, func, or_, select
+from sqlalchemy.orm import aliased
 
 from provisioner.accounts.models import Identity
 from provisioner.administrations import queries as administrations
 from provisioner.administrations.kinds import Kind, Language
 from provisioner.administrations.models import Administration
-from provisioner.administrations.search import listed_under, matches
+from provisioner.administrations.search import inside_region, listed_under, matches
 from provisioner.audit.models import AuditEvent
 from provisioner.db import db
 from provisioner.instances import queries as instances
@@ -98,20 +99,17 @@ def _rows(wanted: Filter, as_of: datetime | None) -> Select[*tuple[Any, ...]]:
     """Administrations with what they run."""
     ran = instances.rows(as_of, instances.Filter(app=wanted.app, state=wanted.state)).subquery("ran")
     region = administrations.selected(as_of).subquery("region")
-    seat = _seats()
     query = select(
         Administration.id.label("administration_id"), Administration.slug.label("administration"),
         administrations.names(as_of).label("administration_names"), Administration.kind,
-        region.c.slug.label("region"), region.c.names.label("region_names"),
+        _of_seat(region.c.slug).label("region"), _of_seat(region.c.names).label("region_names"),
         ran.c.id.label("instance_id"), ran.c.app, ran.c.app_names, ran.c.environment, ran.c.state,
         ran.c.applied.label("version"), ran.c.address, ran.c.since, _place(ran).label("place"),
     )  # fmt: skip
     return (
         query.select_from(Administration)
         .join(ran, ran.c.administration_id == Administration.id, isouter=_with_idle(wanted))
-        .outerjoin(seat, seat.c.id == Administration.id)
-        .outerjoin(region, region.c.id == seat.c.region_id)
-        .where(*_conditions(wanted, ran, seat, as_of))
+        .where(*_conditions(wanted, ran, as_of))
     )
 
 
@@ -130,19 +128,22 @@ def _place(ran: Subquery) -> ColumnElement[Any]:
     return func.concat_ws("/", ran.c.app, ran.c.environment, cast(ran.c.id, Text), type_=Text)
 
 
-def _seats() -> CTE:
-    """The region of each administration that is in one, or below one."""
-    seat = select(Administration.id, Administration.id.label("region_id")).where(Administration.kind == Kind.REGION)
-    seats = seat.cte("seat", recursive=True)
-    above = func.coalesce(Administration.territory_id, Administration.parent_id)
-    return seats.union(select(Administration.id, seats.c.region_id).join(seats, above == seats.c.id))
+def _of_seat(fact: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What is known of the region that the administration is in: the first one on the way up from where it is."""
+    here, upper = aliased(Administration), aliased(Administration)
+    start = select(here.id, here.kind, func.coalesce(here.territory_id, here.parent_id).label("above"))
+    way = start.where(here.id == Administration.id).correlate(Administration).cte("way", recursive=True, nesting=True)
+    further = select(upper.id, upper.kind, func.coalesce(upper.territory_id, upper.parent_id))
+    way = way.union(further.join(way, upper.id == way.c.above))
+    seat = select(way.c.id).where(way.c.kind == Kind.REGION).limit(1).scalar_subquery()
+    return select(fact).where(fact.table.c.id == seat).scalar_subquery()
 
 
 def _with_idle(wanted: Filter) -> bool:
     return wanted.lacks_app is not None and wanted.app is None and wanted.state is None
 
 
-def _conditions(wanted: Filter, ran: Subquery, seat: CTE, as_of: datetime | None) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: Filter, ran: Subquery, as_of: datetime | None) -> Iterator[ColumnElement[bool]]:
     yield from administrations.known_at(as_of)
     if _with_idle(wanted):
         closed = Administration.closed_at
@@ -150,7 +151,7 @@ def _conditions(wanted: Filter, ran: Subquery, seat: CTE, as_of: datetime | None
     if wanted.kind:
         yield Administration.kind == wanted.kind
     if wanted.region_id:
-        yield seat.c.region_id == wanted.region_id
+        yield Administration.id.in_(select(inside_region(wanted.region_id).c.id))
     if wanted.text:
         yield Administration.id.in_(select(matches(wanted.text, as_of).c.administration_id))
     if wanted.has_app:
