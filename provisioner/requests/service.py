@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -149,14 +148,3 @@ def _refuse_backwards(instance: Instance, target: Release) -> None:
 def _start(action: Action, instance: Instance, release: Release, reason: str) -> Accepted:
     request = _approved(_plan(action, instance, release), reason, instance.administration_id)
     return Accepted(request, instances.begin(instance, action, release, request.id))
-
-
-def view(accepted: Accepted) -> dict[str, Any]:
-    """What a door answers to a request that was accepted."""
-    job = accepted.job
-    return {
-        "request_id": str(accepted.request.id),
-        "job_id": str(job.id),
-        "instance_id": str(job.instance_id),
-        "state": job.state,
-    }

@@ -18,6 +18,7 @@ CROWDED = {
     "provisioner": "the ground floor: one short file for each thing that all rooms share",
     "provisioner/accounts": "a room with all its doors, and a file for each way of proving who one is",
     "provisioner/administrations": "a room with all its doors, and the rules of names, codes and search",
+    "provisioner/instances": "a room with all its doors, and the inventory's columns, places, secrets and variables",
     "provisioner/jobs": "a room with all its doors, and the story of its runs, live and stored",
 }
 # Where whatever goes wrong has to be taken, and why.
