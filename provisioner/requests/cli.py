@@ -59,7 +59,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, given: tuple[str, 
 @click.argument("app")
 @click.option("--administration", required=True, help="Its id, its label, or a code as scheme:value.")
 @click.option("--set", "settings", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A parameter of the app.")
-@click.option("--environment", type=OneOf(Environment), default=Environment.PRODUCTION, show_default=True)
+@click.option("--environment", type=OneOf(Environment), default="production", show_default=True)
 @release_option
 @_asking
 def new(app: str, administration: str, **wanted: Any) -> Accepted:
