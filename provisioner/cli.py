@@ -22,7 +22,7 @@ from provisioner.errors import DomainError, Invalid, Unavailable
 from provisioner.foundation import foundation
 from provisioner.hosts import local, service as host_service
 from provisioner.hosts.cli import hosts
-from provisioner.instances.cli import instances, resolve
+from provisioner.instances.cli import cancel, instances, resolve
 from provisioner.jobs.cli import jobs
 from provisioner.migrations.run import migrate
 from provisioner.reports.cli import report
@@ -77,7 +77,8 @@ def prepare() -> None:
         click.echo(_explain(broken), err=True)
 
 
-jobs.add_command(resolve)
+for deciding in (cancel, resolve):  # they move the instance, whose room stands above that of the jobs
+    jobs.add_command(deciding)
 for command in (administrations, catalogue, demo, doctor, hosts, instances, jobs, report, request, tokens, up, users):
     provisioner.add_command(command)
 

@@ -57,19 +57,30 @@ class Follower:
             if said is None:
                 self._end = self._end or End.BROKEN
         self._run.kill()
+        self._hear_the_rest()
         self._flush_all()
         return jobs.Outcome(self._end, touched=self._touched, report=self._report, events_emitted=self._emitted)
+
+    def _hear_the_rest(self) -> None:
+        """What was said before the run was killed counts, too."""
+        while (said := self._run.messages(0)) is not None:
+            for message in said:
+                self._take(message)
+        if self._end is End.SUCCEEDED and not self._touched:
+            self._end = End.BROKEN  # nothing ran on the instance
 
     def _take(self, message: dict[str, Any]) -> None:
         if "end" in message:
             ended = End.UNREACHABLE if message["unreachable"] else End.FAILED
-            self._end = End.SUCCEEDED if message["end"] == "successful" else ended
+            self._end = self._end or (End.SUCCEEDED if message["end"] == "successful" else ended)
             return
+        event = Event(**self._redact(message))
         self._emitted += 1
-        if message["host"] in self._order.instances:
+        self._waiting.append(event)
+        if event.host in self._order.instances:
             self._touched = True
-            self._report |= message["result"].get("prov_report", {})
-        self._waiting.append(Event(**self._redact(message)))
+            report = events.printable(event.result.get("prov_report"))
+            self._report |= report if isinstance(report, dict) else {}
 
     def _flush_if_due(self) -> None:
         if self._waiting and (len(self._waiting) >= FLUSH_AT or time.monotonic() - self._flushed >= FLUSH_AFTER):
@@ -103,8 +114,10 @@ class Follower:
             self._still_ours()
             return
         self._proven = self._beaten = time.monotonic()
+        if self._end is not None:
+            return
         self._run.prove()
-        if self._end is None and (beat.cancel_requested or beat.past_deadline):
+        if beat.cancel_requested or beat.past_deadline:
             log.warning("stopping the run", cancelled=beat.cancel_requested)
             self._run.kill()
             self._end = End.CANCELLED if beat.cancel_requested else End.DEADLINE

@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 
-class _Data(str):
-    """A text that Ansible must take as it is."""
+class _Data(dict[str, Any]):
+    """Variables of which Ansible must take every text, keys too, as it is.
 
-    __slots__ = ()
+    The mark stands on the mapping: on a single text it would make Ansible guess its type anew, and `on` or `1.10` would
+    not be texts any more.
+    """
 
 
 class _Dumper(yaml.SafeDumper):
@@ -21,20 +23,13 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(_Data, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style='"'))
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
 
 
-def _as_data(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_as_data(key): _as_data(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_data(each) for each in value]
-    return _Data(value) if isinstance(value, str) else value
-
-
-def _variables(given: dict[str, Any]) -> dict[str, Any]:
-    """The names of the variables are ours; all below them is data."""
-    return {name: _as_data(value) for name, value in given.items()}
+_Dumper.add_representer(_Data, lambda dumper, given: dumper.represent_mapping("!unsafe", given))
+_Dumper.add_representer(str, _quoted)
+_Dumper.add_multi_representer(str, _quoted)  # the values of a StrEnum
 
 
 def write(path: Path, servers: dict[str, dict[str, Any]], instances: dict[str, dict[str, Any]]) -> None:
@@ -43,7 +38,7 @@ def write(path: Path, servers: dict[str, dict[str, Any]], instances: dict[str, d
     tree = {
         "all": {
             "children": {
-                group: {"hosts": {name: _variables(given) for name, given in hosts.items()}}
+                group: {"hosts": {name: _Data(given) for name, given in hosts.items()}}
                 for group, hosts in groups.items()
             }
         }

@@ -20,8 +20,6 @@ PREFIX = "provisioner-run-"
 # What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
     "PATH",
-    "LANG",
-    "LC_ALL",
     "TZ",
     "HOME",
     "SSL_CERT_FILE",
@@ -36,15 +34,17 @@ ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
 def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
     """What a run may see of our environment, with the programs of this installation first in its path."""
     kept = {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
-    return kept | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return kept | {"PATH": path, "LC_ALL": "C.UTF-8"}  # Ansible refuses locales that are not there, or not UTF-8
 
 
 def sweep_folders() -> None:
     """Remove what runs of dead workers left behind; secrets among it."""
     for folder in FOLDER.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).split("-")[0]
-        if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # somebody else may be sweeping
+            if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Run:
@@ -57,6 +57,14 @@ class Run:
         self._rest = b""
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        return self
+
+    def _start(self) -> None:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
         inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
@@ -71,7 +79,6 @@ class Run:
         )
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()

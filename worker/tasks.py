@@ -12,6 +12,7 @@ from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.instances import service as instances, variables
+from provisioner.instances.variables import RunOrder
 from provisioner.jobs import service as jobs
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.service import Claim, Fenced
@@ -45,7 +46,7 @@ def _carry_out(claim: Claim) -> None:
     structlog.contextvars.bind_contextvars(job=str(claim.job_id), attempt=claim.attempt)
     log.info("begin", action=claim.action)
     try:
-        outcome = _run(claim)
+        outcome = _outcome(claim)
         state = _conclude(claim, outcome)
         log.info("end", state=state, events=outcome.events_emitted)
     except (Fenced, Lost):
@@ -54,13 +55,35 @@ def _carry_out(claim: Claim) -> None:
         structlog.contextvars.clear_contextvars()
 
 
-def _run(claim: Claim) -> jobs.Outcome:
+def _outcome(claim: Claim) -> jobs.Outcome:
+    """What came of the run, also where it could not start or our own code failed: the job must learn of its end."""
+    started = False
+    try:
+        order = _order(claim)
+        if order.changed:
+            return _broken("the playbooks changed after the request", touched=False)
+        started = True
+        return _run(claim, order)
+    except (Fenced, Lost):
+        raise
+    except Exception:
+        log.exception("the run broke")
+        return _broken("the worker failed; its log says why", touched=started)
+
+
+def _broken(reason: str, *, touched: bool) -> jobs.Outcome:
+    return jobs.Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0)
+
+
+def _order(claim: Claim) -> RunOrder:
+    """What the run needs; and the proof, after however long a pause, that the claim is still ours."""
     with transaction():
         order = variables.order(claim)
-    if order.changed:
-        return jobs.Outcome(
-            End.BROKEN, touched=False, report={"reason": "the playbooks changed after the request"}, events_emitted=0
-        )
+        jobs.heartbeat(claim)
+    return order
+
+
+def _run(claim: Claim, order: RunOrder) -> jobs.Outcome:
     patience = settings().lease * (1 - MARGIN)
     with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
         return Follower(claim, run, order, patience).follow()

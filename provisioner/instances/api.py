@@ -21,7 +21,7 @@ from provisioner.instances.schemas import (
     ResolveRequest,
 )
 from provisioner.jobs import queries as jobs
-from provisioner.jobs.schemas import JobView
+from provisioner.jobs.schemas import CancelRequest, JobView
 from provisioner.listing import IN_QUERY, AsOfQuery, DryRunQuery, answered, page_of, taken
 from provisioner.presentation import language
 
@@ -57,6 +57,18 @@ def history(instance_id: UUID) -> dict[str, Any]:
     """What the instance was, period by period."""
     queries.by_id(instance_id)
     return {"items": queries.history(instance_id), "next": None}
+
+
+@blp.route("/jobs/<uuid:job_id>/cancel", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.arguments(CancelRequest)
+@blp.response(200, JobView)
+def cancel(how: dict[str, Any], wanted: dict[str, Any], job_id: UUID) -> Any:
+    """Cancel a queued job at once; ask the worker of a running one to kill everything that it started."""
+    with transaction(**how):
+        service.cancel(job_id, wanted["reason"])
+        return jobs.detail(job_id)
 
 
 @blp.route("/jobs/<uuid:job_id>/resolve", methods=["POST"])

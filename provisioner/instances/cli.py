@@ -88,6 +88,17 @@ def _facts(found: Any) -> dict[str, Any]:
 
 @click.command()
 @click.argument("job_id", type=click.UUID)
+@reason_option
+@output_option
+def cancel(job_id: UUID, reason: str, output: str) -> None:
+    """Cancel a queued job at once; ask the worker of a running one to kill everything that it started."""
+    with transaction():
+        service.cancel(job_id, reason)
+    show_one(JobView().dump(jobs.detail(job_id)), output)
+
+
+@click.command()
+@click.argument("job_id", type=click.UUID)
 @click.argument("resolution", type=OneOf(Resolution))
 @reason_option
 @output_option

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from provisioner.accounts import browser
@@ -20,6 +21,8 @@ from provisioner.instances import lifecycle, queries, service
 from provisioner.instances.lifecycle import Action, Environment, State
 from provisioner.instances.schemas import InstancesQuery, ResolveRequest
 from provisioner.jobs import queries as jobs
+from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.schemas import CancelRequest
 from provisioner.listing import asked, filters, taken
 from provisioner.paging import PageRequest
 from provisioner.presentation import label, language, localised
@@ -86,10 +89,20 @@ def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
     return [(each.version, f"{each.version} · {label(each.state, 'release')}") for each in newer]
 
 
+@blp.post("/jobs/<uuid:job_id>/cancel")
+@requires(Right.OPERATE)
+def cancel(job_id: UUID) -> Response:
+    """Here and not with the jobs, as is `resolve`, since it moves the instance."""
+    wanted = browser.form(CancelRequest)
+    with transaction():
+        stopped = service.cancel(job_id, wanted["reason"]).state is JobState.CANCELLED
+    flash(gettext("The job is cancelled.") if stopped else gettext("The worker has been asked to stop the job."))
+    return redirect(url_for("jobs.one", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+
 @blp.post("/jobs/<uuid:job_id>/resolve")
 @requires(Right.OPERATE)
 def resolve(job_id: UUID) -> Response:
-    """Here and not with the jobs, since the decision moves the instance."""
     wanted = browser.form(ResolveRequest)
     with transaction():
         service.resolve(job_id, wanted["resolution"], wanted["reason"])

@@ -16,7 +16,7 @@ from provisioner.hosts import queries as hosts
 from provisioner.instances import secrets as instance_secrets
 from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known, may
 from provisioner.instances.models import Instance
-from provisioner.instances.placement import place
+from provisioner.instances.placement import free, place
 from provisioner.jobs import service as jobs
 from provisioner.jobs.lifecycle import End, JobState, Resolution
 from provisioner.jobs.models import Job
@@ -63,7 +63,7 @@ def reserve(wanted: Wanted, zone: str) -> Instance:
         environment=wanted.environment,
         host_id=spot.host.id,
         port=spot.port,
-        hostname=hostname(wanted, zone),
+        hostname=free(hostname(wanted, zone)),
         address=f"http://{spot.host.address}:{spot.port}/",
         state=State.PLANNED,
         desired_release_id=wanted.release.id,
@@ -133,7 +133,7 @@ def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | 
     step = STEPS[action]
     if step.applies_release:
         instance.failed_release_id = release_id
-        instance.desired_release_id = instance.applied_release_id or instance.desired_release_id
+        _wish_no_more(instance)
     _move(instance, action, step.on_failure or instance.state, reason)
 
 
@@ -153,17 +153,37 @@ def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
     instance = held(claim.instance_id)
     job = jobs.locked(claim.job_id)
     action = Action(claim.action)
-    serving = instance.applied_release_id is not None and outcome.report.get("active_version") == _version(
-        instance.applied_release_id
+    # What an earlier attempt left behind is known only if the action may be repeated without harm.
+    untouched = not outcome.touched and (claim.attempt == 1 or job.retry_safe)
+    known = untouched or is_known(
+        action, failed=outcome.end is End.FAILED, serving=_serves_as_before(instance, outcome.report)
     )
-    known = is_known(action, failed=outcome.end is End.FAILED, serving=serving)
     state = jobs.conclude(claim, outcome, known=known)
     _learn_health(instance, outcome.report)
-    if state is JobState.SUCCEEDED:
-        _succeeded(instance, action, job.release_id)
-    elif state is JobState.FAILED:
-        _failed(instance, action, job.release_id)
+    _settle(instance, job, state)
     return state
+
+
+def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = None) -> None:
+    """Let the instance follow its job to the state in which that ended."""
+    action = Action(job.action)
+    if state is JobState.SUCCEEDED:
+        _succeeded(instance, action, job.release_id, reason)
+    elif state is JobState.FAILED:
+        _failed(instance, action, job.release_id, reason)
+    elif state in {JobState.CANCELLED, JobState.TIMED_OUT}:
+        _wish_no_more(instance)
+
+
+def _wish_no_more(instance: Instance) -> None:
+    """What is desired is again what is there."""
+    instance.desired_release_id = instance.applied_release_id or instance.desired_release_id
+
+
+def _serves_as_before(instance: Instance, report: Json) -> bool:
+    if instance.applied_release_id is None or report.get("health") != Health.HEALTHY:
+        return False
+    return bool(report.get("active_version") == _version(instance.applied_release_id))
 
 
 def _version(release_id: UUID) -> str | None:
@@ -172,10 +192,7 @@ def _version(release_id: UUID) -> str | None:
 
 def resolve(job_id: UUID, resolution: Resolution, reason: str) -> Job:
     """A person says how a job that needs attention ended, or that it shall be tried again."""
-    instance_id = db.session.scalar(select(Job.instance_id).where(Job.id == job_id))
-    if instance_id is None:
-        raise NotFound(kind="job", key=job_id)
-    instance = held(instance_id)
+    instance = _held_of(job_id)
     job = jobs.locked(job_id)
     state = {
         Resolution.RETRY: JobState.QUEUED,
@@ -183,8 +200,21 @@ def resolve(job_id: UUID, resolution: Resolution, reason: str) -> Job:
         Resolution.FAILED: JobState.FAILED,
     }[resolution]
     jobs.settle(job, state, reason)
-    if resolution is Resolution.SUCCEEDED:
-        _succeeded(instance, Action(job.action), job.release_id, reason)
-    elif resolution is Resolution.FAILED:
-        _failed(instance, Action(job.action), job.release_id, reason)
+    _settle(instance, job, state, reason)
     return job
+
+
+def cancel(job_id: UUID, reason: str) -> Job:
+    """A person wants a job not to run, or not to run on: see `jobs.service.cancel`."""
+    instance = _held_of(job_id)
+    job = jobs.cancel(job_id, reason)
+    _settle(instance, job, job.state, reason)
+    return job
+
+
+def _held_of(job_id: UUID) -> Instance:
+    """The job's instance, its row held: always before the job's, so that no two wait for each other."""
+    instance_id = db.session.scalar(select(Job.instance_id).where(Job.id == job_id))
+    if instance_id is None:
+        raise NotFound(kind="job", key=job_id)
+    return held(instance_id)

@@ -7,13 +7,12 @@ from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.db import transaction
-from provisioner.jobs import queries, service
+from provisioner.jobs import queries
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.schemas import CancelRequest, EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
+from provisioner.jobs.schemas import EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
 from provisioner.jobs.watch import look
-from provisioner.listing import IN_QUERY, DryRunQuery, answered, page_of, taken
+from provisioner.listing import IN_QUERY, answered, page_of, taken
 
 blp = Blueprint("jobs_api", __name__, url_prefix="/api/v1/jobs", description="Actions on instances, and their runs")
 
@@ -46,15 +45,3 @@ def events(given: dict[str, Any], job_id: UUID) -> dict[str, Any]:
     """What its runs said, the oldest first, at most 500 events at a time."""
     seen = look(job_id, Cursor.parse(given["after"]))
     return {"items": seen.events, "next": str(seen.cursor), "complete": seen.complete}
-
-
-@blp.route("/<uuid:job_id>/cancel", methods=["POST"])
-@requires(Right.OPERATE)
-@blp.arguments(DryRunQuery, **IN_QUERY)
-@blp.arguments(CancelRequest)
-@blp.response(200, JobView)
-def cancel(how: dict[str, Any], wanted: dict[str, Any], job_id: UUID) -> Any:
-    """Cancel a queued job at once; ask the worker of a running one to kill everything that it started."""
-    with transaction(**how):
-        service.cancel(job_id, wanted["reason"])
-        return queries.detail(job_id)

@@ -7,13 +7,12 @@ from uuid import UUID
 import click
 import orjson
 
-from provisioner.db import transaction
-from provisioner.jobs import queries, service, story
+from provisioner.jobs import queries, story
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import EventView, JobDetailView, JobView
 from provisioner.jobs.watch import look, watch
-from provisioner.output import OneOf, output_option, reason_option, show, show_one
+from provisioner.output import OneOf, output_option, show, show_one
 from provisioner.paging import every
 
 COLUMNS = {
@@ -78,14 +77,3 @@ def _print(event: Any, output: str) -> None:
         click.echo(orjson.dumps(EventView().dump(event)))
     elif line := story.line(event):
         click.echo(line)
-
-
-@jobs.command()
-@click.argument("job_id", type=click.UUID)
-@reason_option
-@output_option
-def cancel(job_id: UUID, reason: str, output: str) -> None:
-    """Cancel a queued job at once; ask the worker of a running one to kill everything that it started."""
-    with transaction():
-        service.cancel(job_id, reason)
-    show_one(JobView().dump(queries.detail(job_id)), output)

@@ -1,12 +1,12 @@
 """The story of a run: stored in batches under the fence, read by cursor."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import func, select, text, tuple_
 
 from provisioner.db import Json, db
@@ -80,7 +80,7 @@ STORE = text("""
 
 def store(held: Claim, events: Sequence[Event]) -> None:
     """Keep these events, once however often they are sent; Fenced if the attempt may not write any more."""
-    rows = orjson.dumps(printable([asdict(event) for event in events])).decode()
+    rows = json.dumps(printable([asdict(event) for event in events]))
     whose = {"job_id": held.job_id, "attempt": held.attempt, "fence": held.fence}
     if db.session.execute(STORE, {**whose, "events": rows}).one_or_none() is None:
         raise Fenced

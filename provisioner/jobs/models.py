@@ -16,6 +16,7 @@ class Job(Model):
 
     id: Mapped[Id]
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"))
+    administration_id: Mapped[UUID] = mapped_column(ForeignKey("administration.id"))  # the instance's
     request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"))
     action: Mapped[str]
     release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))

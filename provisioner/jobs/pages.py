@@ -1,21 +1,16 @@
 """Pages about jobs: the queue, one job with its live log, and its log as a file."""
 
-from http import HTTPStatus
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
-from flask_babel import gettext
-from werkzeug.wrappers import Response as Answer
+from flask import Blueprint, Response, render_template, request, stream_with_context
 
-from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.db import transaction
-from provisioner.jobs import events, live, queries, service, story
+from provisioner.jobs import events, live, queries, story
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.queries import Filter
-from provisioner.jobs.schemas import CancelRequest, JobsQuery
+from provisioner.jobs.schemas import JobsQuery
 from provisioner.jobs.watch import AT_WORK
 from provisioner.listing import asked, filters, taken
 
@@ -74,14 +69,3 @@ def log(job_id: UUID) -> Response:
 
 blp.add_app_template_filter(story.line, "log_line")
 blp.add_app_template_filter(story.tone, "log_tone")
-
-
-@blp.post("/<uuid:job_id>/cancel")
-@requires(Right.OPERATE)
-def cancel(job_id: UUID) -> Answer:
-    wanted = browser.form(CancelRequest)
-    with transaction():
-        job = service.cancel(job_id, wanted["reason"])
-        stopped = job.state is JobState.CANCELLED
-    flash(gettext("The job is cancelled.") if stopped else gettext("The worker has been asked to stop the job."))
-    return redirect(url_for("jobs.one", job_id=job_id), HTTPStatus.SEE_OTHER)

@@ -50,6 +50,7 @@ class Claim:
     attempt: int
     fence: int
     digest: str
+    administration_id: UUID
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def submit(order: Order) -> Job:
     job = Job(
         id=uuid4(),
         instance_id=order.instance_id,
+        administration_id=order.administration_id,
         request_id=order.request_id,
         action=order.action,
         release_id=order.release_id,
@@ -119,7 +121,7 @@ CLAIM = text("""
         deadline = clock_timestamp() + make_interval(secs => timeout),
         events_emitted = 0, events_stored = 0
     FROM next, fenced WHERE job.id = next.id
-    RETURNING job.id AS job_id, job.instance_id, job.action, job.attempt, job.fence, job.digest
+    RETURNING job.id AS job_id, job.instance_id, job.action, job.attempt, job.fence, job.digest, job.administration_id
 """)
 
 
@@ -129,7 +131,7 @@ def claim(owner: str, sites: list[str]) -> Claim | None:
     if row is None:
         return None
     held = Claim(**row._mapping)  # noqa: SLF001 - the documented way to read a row by name
-    _record("job.claim", held.job_id, outcome=JobState.RUNNING, after={"attempt": held.attempt})
+    _record("job.claim", held, outcome=JobState.RUNNING, after={"attempt": held.attempt})
     return held
 
 
@@ -166,7 +168,7 @@ class Outcome:
 
 def conclude(held: Claim, outcome: Outcome, *, known: bool) -> JobState:
     """End the attempt under its fence, and say in which state; Fenced if somebody else has it."""
-    state, cause = verdict(outcome.end, known=known or not outcome.touched)
+    state, cause = verdict(outcome.end, known=known)
     concluded = db.session.execute(
         _of(held)
         .values(
@@ -181,13 +183,23 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool) -> JobState:
     ).one_or_none()
     if concluded is None:
         raise Fenced
-    _record("job.conclude", held.job_id, outcome=state, after={"state": state, "cause": cause})
+    _record("job.conclude", held, outcome=state, after={"state": state, "cause": cause})
     _wake()
     return state
 
 
-def _record(action: str, job_id: UUID, *, outcome: str, after: Json, reason: str | None = None) -> None:
-    audit.record(action, "job", job_id, job_id=job_id, outcome=outcome, after=after, reason=reason)
+def _record(action: str, job: Job | Claim, *, outcome: str, after: Json, reason: str | None = None) -> None:
+    job_id = job.id if isinstance(job, Job) else job.job_id
+    audit.record(
+        action,
+        "job",
+        job_id,
+        administration_id=job.administration_id,
+        job_id=job_id,
+        outcome=outcome,
+        after=after,
+        reason=reason,
+    )
 
 
 def reap() -> int:
@@ -204,7 +216,7 @@ def reap() -> int:
             _quiesce(job)
         else:
             _after_quiesce(job)
-        _record("job.reap", job.id, outcome=job.state, after={"state": job.state, "attempt": job.attempt})
+        _record("job.reap", job, outcome=job.state, after={"state": job.state, "attempt": job.attempt})
     if expired:
         _wake()
     return len(expired)
@@ -233,15 +245,20 @@ def locked(job_id: UUID) -> Job:
 
 
 def cancel(job_id: UUID, reason: str) -> Job:
-    """Cancel a queued job at once; ask the worker of a running one to kill everything it started."""
+    """Cancel a queued job at once; ask the worker of a running one to kill everything it started.
+
+    Where an earlier attempt may have left something half done, a person must look first.
+    """
     job = locked(job_id)
-    if job.state is JobState.QUEUED:
+    if job.state is JobState.QUEUED and job.attempt > 0 and not job.retry_safe:
+        job.state, job.cause = JobState.NEEDS_ATTENTION, Cause.CANCELLED
+    elif job.state is JobState.QUEUED:
         job.state, job.cause, job.finished_at = JobState.CANCELLED, Cause.CANCELLED, func.clock_timestamp()
     elif job.state is JobState.RUNNING:
         job.cancel_requested_at = job.cancel_requested_at or func.clock_timestamp()
     else:
         raise Conflict("This job is not waiting or running any more, so there is nothing to cancel.", state=job.state)
-    _record("job.cancel", job.id, outcome=job.state, after={"state": job.state}, reason=reason)
+    _record("job.cancel", job, outcome=job.state, after={"state": job.state}, reason=reason)
     return job
 
 
@@ -257,4 +274,4 @@ def settle(job: Job, state: JobState, reason: str) -> None:
         _wake()
     else:
         job.finished_at = func.clock_timestamp()
-    _record("job.resolve", job.id, outcome=state, after={"state": state}, reason=reason)
+    _record("job.resolve", job, outcome=state, after={"state": state}, reason=reason)

@@ -22,7 +22,11 @@ CROWDED = {
     "provisioner/jobs": "a room with all its doors, and the story of its runs, live and stored",
 }
 # Where whatever goes wrong has to be taken, and why.
-EDGES = {"provisioner/db.py": "a transaction is undone whatever ended it, and the error goes on"}
+EDGES = {
+    "provisioner/db.py": "a transaction is undone whatever ended it, and the error goes on",
+    "worker/run.py": "files with secrets are removed whatever went wrong, and the error goes on",
+    "worker/tasks.py": "a job learns of its end whatever went wrong",
+}
 
 
 def name(path: Path) -> str:

@@ -12,7 +12,7 @@ from flask import Flask
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.errors import Conflict, NotFound
-from provisioner.instances.cli import resolve
+from provisioner.instances.cli import cancel, resolve
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import events
@@ -84,9 +84,9 @@ def test_the_log_so_far_is_printed_without_waiting(administration: Administratio
 def test_a_queued_job_is_cancelled(instance: Instance) -> None:
     update = factories.asked_to(Action.UPDATE, instance.id)
 
-    assert answered("cancel", str(update.id), "--reason", "wrong day")["state"] == "cancelled"
+    assert answered(str(update.id), "--reason", "wrong day", command=cancel)["state"] == "cancelled"
     with pytest.raises(Conflict):
-        run("cancel", str(update.id), "--reason", "again")
+        run(str(update.id), "--reason", "again", command=cancel)
 
 
 def test_a_job_that_needs_attention_is_settled(instance: Instance) -> None:

@@ -98,7 +98,7 @@ def test_a_queued_job_is_cancelled_at_once_and_frees_the_instance(instance: Inst
     update = factories.asked_to(Action.UPDATE, instance.id)
 
     with transaction():
-        service.cancel(update.id, "wrong day")
+        instances.cancel(update.id, "wrong day")
 
     assert (factories.job(update.id).state, factories.job(update.id).cause) == (JobState.CANCELLED, Cause.CANCELLED)
     with transaction():
@@ -111,11 +111,21 @@ def test_a_running_job_hears_of_its_cancellation_with_the_next_heartbeat(instanc
     claim = factories.claimed()
 
     with transaction():
-        service.cancel(update.id, "wrong day")
+        instances.cancel(update.id, "wrong day")
 
     assert factories.job(update.id).state is JobState.RUNNING
     with transaction():
         assert service.heartbeat(claim).cancel_requested
+
+
+def test_a_cancelled_update_is_no_longer_wished_for(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+    assert instance.desired_release_id == update.release_id
+
+    with transaction():
+        instances.cancel(update.id, "wrong day")
+
+    assert instance.desired_release_id == instance.applied_release_id
 
 
 def test_what_has_ended_cannot_be_cancelled(administration: Administration) -> None:
@@ -123,7 +133,7 @@ def test_what_has_ended_cannot_be_cancelled(administration: Administration) -> N
     factories.carried_out()
 
     with pytest.raises(Conflict), transaction():
-        service.cancel(asked.id, "too late")
+        instances.cancel(asked.id, "too late")
 
 
 @pytest.fixture
@@ -132,6 +142,31 @@ def stuck(instance: Instance) -> Job:
     update = factories.asked_to(Action.UPDATE, instance.id)
     factories.carried_out(End.FAILED, {})
     return factories.job(update.id)
+
+
+def test_an_attempt_that_touches_nothing_does_not_clear_up_what_the_one_before_left(stuck: Job) -> None:
+    resolved(stuck, Resolution.RETRY)
+
+    assert factories.concluded(factories.claimed(), End.BROKEN, touched=False) is JobState.NEEDS_ATTENTION
+
+
+def test_cancelling_a_second_attempt_that_waits_still_needs_a_person(stuck: Job) -> None:
+    resolved(stuck, Resolution.RETRY)
+
+    with transaction():
+        instances.cancel(stuck.id, "not now")
+
+    assert (factories.job(stuck.id).state, factories.job(stuck.id).cause) == (
+        JobState.NEEDS_ATTENTION,
+        Cause.CANCELLED,
+    )
+
+
+def test_a_release_of_before_that_answers_but_is_not_healthy_is_not_back(instance: Instance) -> None:
+    factories.asked_to(Action.UPDATE, instance.id)
+
+    report = {"health": "unhealthy", "active_version": "1.0"}
+    assert factories.carried_out(End.FAILED, report) is JobState.NEEDS_ATTENTION
 
 
 def resolved(stuck: Job, resolution: Resolution) -> Job:

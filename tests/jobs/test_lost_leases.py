@@ -5,6 +5,7 @@ import pytest
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.errors import OperationInProgress
+from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import service
@@ -51,7 +52,7 @@ def test_a_lost_job_that_was_to_be_cancelled_is_not_started_again(administration
     asked = factories.asked(administration.id)
     factories.claimed()
     with transaction():
-        service.cancel(asked.id, "no longer wanted")
+        instances.cancel(asked.id, "no longer wanted")
     factories.reaped()
     factories.reaped()
 

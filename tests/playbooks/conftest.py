@@ -16,8 +16,9 @@ from ansible.module_utils.testing import patch_module_args
 from provisioner.embedded import host as embedded_host, postgres
 from provisioner.embedded.layout import Layout
 from provisioner.embedded.processes.keeper import Keeper
+from worker.inventory import write
 
-from .inventory import HOSTILE, instance, server, write
+from .inventory import HOSTILE, instance, server
 from .runs import PLAYBOOKS, Run, play
 
 # Where Ansible would find them: our modules, and what they share.
@@ -71,8 +72,9 @@ def act(host: Layout, ports: dict[str, int], tmp_path_factory: pytest.TempPathFa
     def once(action: str, app: str, version: str, fence: int, instances: dict[str, dict[str, Any]]) -> Run:
         usual = {"administration": HOSTILE, "job": {"id": f"job-{fence}", "action": action, "fence": fence}}
         folder = tmp_path_factory.mktemp("run")
-        inventory = write(
-            folder / "inventory.yml",
+        inventory = folder / "inventory.yml"
+        write(
+            inventory,
             {"here": server(host, app, version)},
             {name: instance(host, app, name, ports[name], version, **usual | own) for name, own in instances.items()},
         )

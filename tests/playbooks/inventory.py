@@ -1,10 +1,7 @@
-"""The inventory of a run, for tests: what the engine would write of one server and its instances."""
+"""What the engine would say of a server and its instances, for tests."""
 
 import sys
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from provisioner.embedded.layout import Layout
 from provisioner.embedded.postgres import bin_dir
@@ -36,20 +33,6 @@ SECRETS = {
     "database_password": "canary-database-%-2",
     "secret_key": "canary-key-3",
 }
-
-
-class Untrusted(yaml.SafeDumper):
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-
-Untrusted.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text, style='"'))
-
-
-def write(path: Path, servers: dict[str, Variables], instances: dict[str, Variables]) -> Path:
-    groups = {"servers": {"hosts": servers}, "instances": {"hosts": instances}}
-    path.write_text(yaml.dump({"all": {"children": groups}}, Dumper=Untrusted, allow_unicode=True), encoding="utf-8")
-    return path
 
 
 def connection(layout: Layout) -> Variables:

@@ -45,6 +45,7 @@ def upgrade() -> None:
     CREATE TABLE job (
         id uuid PRIMARY KEY,
         instance_id uuid NOT NULL REFERENCES instance (id),
+        administration_id uuid NOT NULL REFERENCES administration (id),
         request_id uuid NOT NULL REFERENCES request (id),
         action text NOT NULL,
         release_id uuid NOT NULL REFERENCES release (id),
