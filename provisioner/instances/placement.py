@@ -1,4 +1,4 @@
-"""Finding a host and a port for a new instance."""
+"""Finding a host and a port for a new instance, and whether its name is still to be had."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from provisioner.hosts import service as hosts
 from provisioner.hosts.models import Host
 from provisioner.instances.lifecycle import State
 from provisioner.instances.models import Instance
+
+LONGEST_LABEL = 63  # characters of one label of a host name (RFC 1035)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,23 @@ def place() -> Place:
         if port is not None:
             return Place(host, port)
     raise Conflict("No active host has room for another instance.")
+
+
+def free(hostname: str) -> str:
+    """The name itself; Conflict if no host can have it, or if an instance has it: `place` has let nobody else in."""
+    if len(hostname.partition(".")[0]) > LONGEST_LABEL:
+        raise Conflict(
+            "%(hostname)s is too long for a host name. Give the administration a shorter label.", hostname=hostname
+        )
+    there = select(Instance.id).where(Instance.hostname == hostname, Instance.state != State.REMOVED)
+    instance_id = db.session.scalar(there)
+    if instance_id:
+        raise Conflict(
+            "The host name %(hostname)s belongs to another instance already: %(instance_id)s.",
+            hostname=hostname,
+            instance_id=str(instance_id),
+        )
+    return hostname
 
 
 def _ports_taken() -> dict[UUID, set[int]]:

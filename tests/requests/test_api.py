@@ -38,6 +38,34 @@ def test_an_instance_is_asked_for_and_a_job_provisions_it(api: Api, administrati
     assert made["hostname"] == "complaints-commune-a.apps.example"
 
 
+def test_two_instances_whose_names_would_be_the_same_are_refused_the_second_time(
+    api: Api, administration: Administration
+) -> None:
+    factories.administration("commune-a-training")
+    first = api.post("/requests", json={**WISH, "administration": "commune-a-training"}).json
+    before = factories.row_counts()
+
+    refused = api.post("/requests", json={**WISH, "environment": "training"})
+
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+    assert refused.json["instance_id"] == first["instance_id"]
+    assert factories.row_counts() == before
+
+
+def test_a_name_that_no_host_can_have_is_refused(api: Api, administration: Administration) -> None:
+    app, label = "a" * 32, "b" * 30
+    factories.app(app)
+    factories.administration(label)
+    wish = {"administration": label, "app": app, "reason": "They asked."}
+
+    assert api.post("/requests", json=wish).status_code == 202
+    before = factories.row_counts()
+    refused = api.post("/requests", json={**wish, "environment": "training"})
+
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+    assert factories.row_counts() == before
+
+
 @pytest.mark.parametrize("naming", ["id", "slug", "identifier"])
 def test_an_administration_is_named_by_id_label_or_code(api: Api, administration: Administration, naming: str) -> None:
     names = {"id": str(administration.id), "slug": "commune-a", "identifier": "hcp:09.1"}
