@@ -7,8 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest
+# One more than two cores, for journeys spend most of their time waiting.
+JOBS ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: help
 help: ## List the targets
@@ -32,15 +33,12 @@ up: setup ## Run the whole service, until Ctrl-C
 	$(BIN)/provisioner up
 
 .PHONY: test
-test: setup lint unit journeys ## Lint, types, contracts, all tests
+test: setup lint browser ## Lint, types, contracts, all tests
+	$(PYTEST)
 
-.PHONY: unit
-unit: setup
-	$(PYTEST) -n $(JOBS) --dist loadfile -m "not journey and not browser"
-
-.PHONY: journeys
-journeys: setup browser
-	$(PYTEST) -m "journey or browser"
+.PHONY: quick
+quick: setup ## The tests that start no whole service: about two minutes
+	$(PYTEST) -m "not journey and not browser"
 
 .PHONY: browser
 browser: ## Install a Chromium for the browser tests (as root, from Debian)
