@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from provisioner.catalogue.models import ReleaseState
-from provisioner.catalogue.parameters import READERS, RESERVED
+from provisioner.catalogue.parameters import READERS, RESERVED, Fault, checked
 
 SLUG = Regexp(
     r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", error="Small letters, digits and hyphens, at most 32, a letter first."
@@ -92,7 +92,9 @@ class Parameter(Schema):
     max_length = fields.Integer(validate=Range(1))
     minimum = fields.Integer()
     maximum = fields.Integer()
-    secret = fields.Boolean(load_default=False)
+    secret = fields.Boolean(
+        load_default=False, validate=OneOf([False], error="Settings are kept in clear: use `secrets` of app.yml.")
+    )
     immutable_after = fields.String(validate=OneOf(["provision"]))
 
     @validates("pattern")
@@ -101,6 +103,24 @@ class Parameter(Schema):
             re.compile(value)
         except re.error as error:
             raise ValidationError(f"is not a regular expression: {error}") from None
+
+    @post_load
+    def _its_own_values_fit(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What the file itself offers passes the same check as what people give."""
+        for choice in data.get("choices", []):
+            _fits(data, choice, "choices")
+        for choice in data.get("choice_labels", {}):
+            _fits(data, choice, "choice_labels")
+        if data["default"] is not None:
+            data["default"] = _fits(data, data["default"], "default")
+        return data
+
+
+def _fits(parameter: dict[str, Any], value: Any, where: str) -> Any:
+    try:
+        return checked(parameter, value)
+    except Fault as fault:
+        raise ValidationError(f"{value}: {fault}", where) from None
 
 
 class ParameterFile(Schema):

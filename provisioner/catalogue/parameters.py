@@ -1,6 +1,7 @@
 """Values for an app's parameters, checked against its parameters.yml. One schema for forms, API and command line."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from provisioner.errors import Invalid
 
 RESERVED = re.compile(r"^(ansible_|become|prov_)")  # names that mean something to Ansible or to us
 LONGEST = 2000  # characters of a text without a limit of its own
+
+UNPRINTABLE = {"Cc", "Cs"}  # control characters, and halves of characters, which no UTF-8 text has
 
 TRUE = {True, "true", "on", "yes", "1"}
 FALSE = {False, "false", "off", "no", "0", ""}
@@ -33,7 +36,7 @@ def _boolean(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Fault("A text is needed.")
-    if any(ord(character) < ord(" ") and character not in "\n\t" for character in value):
+    if any(unicodedata.category(character) in UNPRINTABLE and character not in "\n\t" for character in value):
         raise Fault("Control characters are not allowed.")
     return value
 
@@ -41,7 +44,8 @@ def _text(value: Any) -> str:
 READERS = {"int": _integer, "bool": _boolean, "str": _text}
 
 
-def _checked(parameter: Json, given: Any) -> Any:
+def checked(parameter: Json, given: Any) -> Any:
+    """The value in the type of the parameter; Fault if it does not fit."""
     value = READERS[parameter["type"]](given)
     if parameter.get("choices") and value not in parameter["choices"]:
         raise Fault("This is not one of the choices.")
@@ -68,7 +72,7 @@ def _one(parameter: Json, given: Json) -> Any:
         if parameter.get("required") and parameter.get("default") is None:
             raise Fault("This is needed.")
         return parameter.get("default")
-    return _checked(parameter, value)
+    return checked(parameter, value)
 
 
 def validated(parameters: Sequence[Json], given: Json) -> Json:

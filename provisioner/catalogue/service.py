@@ -57,9 +57,15 @@ def sync(root: Path) -> Synced:
 
 
 def _read_all(root: Path, digests: dict[str, str]) -> list[AppFolder]:
-    """Every folder, or all faults of all folders at once. Only what has changed goes through the slow checks."""
+    """Every folder, or all faults of all folders at once. Only what has changed goes through the slow checks.
+
+    No folder at all is a fault too: it is the wrong place, rather than a wish to withdraw everything.
+    """
+    offered = slugs(root)
+    if not offered:
+        raise BrokenFolders([Fault(str(root / "apps"), 1, "there is no app here")])
     found, faults = [], []
-    for slug in slugs(root):
+    for slug in offered:
         try:
             folder = read(root, slug)
             if digests.get(slug) != folder.digest:

@@ -66,7 +66,8 @@ def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
     environment: dict[str, Any] = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     # A host list only: the configured inventory plugins would refuse it.
     environment["ANSIBLE_INVENTORY_ENABLED"] = "host_list"
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    environment["LC_ALL"] = "C.UTF-8"  # Ansible refuses to start in any locale that is not UTF-8
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8", check=False)
     if done.returncode == 0:
         return []
     place = PLACE.search(done.stderr)

@@ -51,6 +51,8 @@ def test_an_empty_field_of_a_form_is_not_given() -> None:
         ("title", 7),
         ("title", "x" * 11),
         ("title", "bell\x07"),
+        ("title", "next\x85"),
+        ("title", "half \ud83d"),
         ("title", None),
         ("title", ""),
         ("code", "ABC"),

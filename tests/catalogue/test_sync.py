@@ -1,5 +1,6 @@
 """The catalogue mirrors the folders of the playbooks: all that they say, or nothing if one of them is broken."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ def test_an_app_whose_folder_is_gone_is_withdrawn_and_comes_back_with_it(app: Fl
     assert queries.offered("notes").slug == "notes"
 
 
+@pytest.mark.parametrize("folder", ["no such folder", "an empty one"])
+def test_a_place_without_any_app_is_refused_and_withdraws_nothing(app: Flask, project: Path, folder: str) -> None:
+    sync(project)
+    (project / "an empty one" / "apps").mkdir(parents=True)
+
+    assert faults(project / folder) == [(f"{project / folder / 'apps'}:1", "there is no app here")]
+    assert queries.offered("notes").withdrawn_at is None
+
+
 WRONG_MANIFESTS: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "colour: Unknown field."),
     ({"classification": "secret"}, "classification: Must be one of: public, internal, restricted."),
@@ -139,6 +149,44 @@ def test_a_parameter_cannot_take_a_name_that_means_something_to_ansible(app: Fla
     write_yaml(project / "apps/notes/parameters.yml", {"options": {name: PARAMETERS["options"]["title"]}})
 
     assert [why for _, why in faults(project)] == [f"options.{name}: this name is reserved or not well formed"]
+
+
+WRONG_PARAMETERS: list[tuple[dict[str, Any], str]] = [
+    ({"default": date(2024, 1, 1)}, "default: 2024-01-01: A text is needed."),
+    ({"type": "int", "default": 0, "minimum": 1}, "default: 0: This is outside the allowed range."),
+    ({"default": "c", "choices": ["a", "b"]}, "default: c: This is not one of the choices."),
+    ({"default": "A", "pattern": "[a-z]"}, "default: A: This does not have the expected form."),
+    ({"choices": ["2024-01-01", date(2024, 1, 1)]}, "choices: 2024-01-01: A text is needed."),
+    ({"choices": ["a"], "choice_labels": {"b": WORDS}}, "choice_labels: b: This is not one of the choices."),
+    ({"secret": True}, "secret: Settings are kept in clear: use `secrets` of app.yml."),
+]
+
+
+@pytest.mark.parametrize(("wrong", "reason"), WRONG_PARAMETERS)
+def test_a_parameter_that_its_own_values_do_not_fit_or_that_would_be_secret_is_refused(
+    app: Flask, project: Path, wrong: dict[str, Any], reason: str
+) -> None:
+    write_yaml(project / "apps/notes/parameters.yml", {"options": {"day": PARAMETERS["options"]["title"] | wrong}})
+
+    assert [why for _, why in faults(project)] == [f"options.day.{reason}"]
+
+
+def test_a_default_is_kept_in_the_type_of_its_parameter(app: Flask, project: Path) -> None:
+    days = {"type": "int", "default": "30", "description": "How long.", "label": WORDS}
+    write_yaml(project / "apps/notes/parameters.yml", {"options": {"days": days}})
+
+    sync(project)
+
+    assert queries.by_slug("notes").parameters[0]["default"] == 30
+
+
+@pytest.mark.parametrize("locale", ["C", "fr_FR.ISO-8859-1", "no_SUCH"])
+def test_folders_can_be_read_whatever_the_locale_of_the_service(
+    app: Flask, project: Path, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+
+    assert sync(project).added == ["notes"]
 
 
 @pytest.mark.parametrize(

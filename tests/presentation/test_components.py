@@ -33,7 +33,6 @@ class Elements(HTMLParser):
     [
         (TEXT | {"max_length": 80}, "input", {"type": "text", "dir": "auto", "maxlength": "80", "value": "given"}),
         (TEXT | {"max_length": 500}, "textarea", {"dir": "auto"}),
-        (TEXT | {"secret": True}, "input", {"type": "password", "value": None}),
         (TEXT | {"type": "int", "minimum": 1, "maximum": 9}, "input", {"type": "number", "min": "1", "max": "9"}),
         (TEXT | {"type": "bool"}, "input", {"type": "checkbox", "checked": None}),
         (TEXT | {"choices": ["given", "other"]}, "select", {}),
