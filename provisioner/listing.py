@@ -22,6 +22,12 @@ class Moment(fields.AwareDateTime):
     """A moment with its offset from UTC, or a day, which means its end in Morocco."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> datetime:
+        try:
+            return self._read(value, attr, data, **more).astimezone(MOROCCO)
+        except OverflowError:  # at either end of the calendar
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
+
+    def _read(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> datetime:
         if len(str(value)) == len("2026-01-31"):
             day = fields.Date()._deserialize(value, attr, data, **more)  # noqa: SLF001 - how fields build on fields
             return datetime.combine(day + timedelta(days=1), time(), MOROCCO) - timedelta(microseconds=1)

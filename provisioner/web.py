@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext
 from psycopg.errors import OperationalError as DriverError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -121,6 +121,12 @@ def _on_database_away(_error: Exception) -> Response:
     return answer(Unavailable())
 
 
+def _on_unkeepable(_error: Exception) -> Response:
+    """A text with NUL or half a character, or a number that no column holds: the database takes none of them."""
+    log.warning("not for the database", exc_info=_error)
+    return answer(Invalid("Some of the given characters or numbers cannot be kept."))
+
+
 def _on_defect(_error: Exception) -> Response:
     log.error("defect", exc_info=_error)
     failure = DomainError("Something went wrong on our side. The reference of this call tells the operators which.")
@@ -134,6 +140,8 @@ def init_web(app: Flask) -> None:
     app.register_error_handler(DomainError, answer)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(StaleDataError, _on_lost_race)
+    app.register_error_handler(DataError, _on_unkeepable)
+    app.register_error_handler(UnicodeEncodeError, _on_unkeepable)
     app.register_error_handler(OperationalError, _on_database_away)
     app.register_error_handler(DriverError, _on_database_away)
     app.register_error_handler(Exception, _on_defect)

@@ -4,12 +4,12 @@ The answer is kept in the transaction of what it answers, so that neither is the
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import func, select
 
 from provisioner.db import Json, db
@@ -58,7 +58,7 @@ def key(account_id: UUID, text: str, call: Any) -> Key:
     """`call` is what the caller wants, as JSON; NoKey for a text that cannot be a key."""
     if not (text.isprintable() and 0 < len(text) <= LONGEST):
         raise NoKey
-    return Key(account_id, text, hashlib.sha256(orjson.dumps(call, option=orjson.OPT_SORT_KEYS)).digest())
+    return Key(account_id, text, hashlib.sha256(json.dumps(call, sort_keys=True).encode()).digest())
 
 
 def once(given: Key, act: Callable[[], Answer], refusal: Callable[[DomainError], Answer]) -> Answer:

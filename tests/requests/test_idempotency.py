@@ -1,5 +1,7 @@
 """A call that is sent twice acts once, and is answered the same twice."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -38,6 +40,18 @@ def test_a_key_that_was_used_for_another_call_is_refused(api: Api, administratio
 
     assert (refused.status_code, refused.json["code"]) == (422, "idempotency-key-reused")
     assert factories.row_counts() == before
+
+
+@pytest.mark.parametrize("odd", ["half a character: \ud800", 2**64, 10**30])
+def test_a_call_that_holds_what_nobody_can_keep_is_refused_and_leaves_nothing(
+    api: Api, administration: Administration, odd: Any
+) -> None:
+    before = factories.row_counts()
+    for wish in ({**WISH, "settings": {"days": odd, "title": "x"}}, {**WISH, "reason": odd}):
+        assert api.post("/requests", key="one", json=wish).status_code == 422
+    after = factories.row_counts()
+
+    assert {table for table in after if after[table] != before[table]} <= {"idempotency_key"}
 
 
 def test_the_same_body_for_another_instance_is_another_call(api: Api, administration: Administration) -> None:
