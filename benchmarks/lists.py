@@ -87,10 +87,10 @@ def fill(there: Subject, growth: int) -> str:
     url = there.layout.database_url(SUPERUSER).replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")  # as autovacuum would, in its own time
-        # Helpers of a query are gone before their time can be read.
-        connection.execute("ALTER DATABASE provisioner SET max_parallel_workers_per_gather = 0")
-    db.session.remove()
-    db.engine.dispose()
+        # Processes that come and go take their time with them, unread.
+        for setting in ("autovacuum = off", "max_parallel_workers_per_gather = 0"):
+            connection.execute(f"ALTER SYSTEM SET {setting}")
+        connection.execute("SELECT pg_reload_conf()")
     return str(moment)
 
 
