@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, distinct, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from provisioner.accounts.models import Identity
@@ -133,8 +133,10 @@ def _of_seat(fact: ColumnElement[Any]) -> ColumnElement[Any]:
     here, upper = aliased(Administration), aliased(Administration)
     start = select(here.id, here.kind, func.coalesce(here.territory_id, here.parent_id).label("above"))
     way = start.where(here.id == Administration.id).correlate(Administration).cte("way", recursive=True, nesting=True)
-    further = select(upper.id, upper.kind, func.coalesce(upper.territory_id, upper.parent_id))
-    way = way.union(further.join(way, upper.id == way.c.above))
+    further = select(upper.id, upper.kind, func.coalesce(upper.territory_id, upper.parent_id).label("above"))
+    # One row a step, said to PostgreSQL, which otherwise expects ten and reads the whole register for them.
+    step = further.where(upper.id == way.c.above).limit(1).lateral("step")
+    way = way.union(select(step.c.id, step.c.kind, step.c.above).select_from(way).join(step, true()))
     seat = select(way.c.id).where(way.c.kind == Kind.REGION).limit(1).scalar_subquery()
     return select(fact).where(fact.table.c.id == seat).scalar_subquery()
 
