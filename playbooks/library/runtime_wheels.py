@@ -58,7 +58,17 @@ def digest(lock: Path) -> str:
 def fetch(lock: Path, folder: Path) -> None:
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".fetching-"))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command = [*pip, "--no-deps", "--require-hashes", "--requirement", str(lock), "--wheel-dir", str(aside)]
+    # An older pip would build in place, with whatever tools it finds there.
+    command = [
+        *pip,
+        "--use-pep517",
+        "--no-deps",
+        "--require-hashes",
+        "--requirement",
+        str(lock),
+        "--wheel-dir",
+        str(aside),
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
         aside.replace(folder)
