@@ -15,6 +15,9 @@ from provisioner.db import db
 from provisioner.embedded.layout import DATABASE, OWNER, SUPERUSER, Layout
 from provisioner.embedded.servers import servers
 from provisioner.migrations.run import migrate
+from tests.chromium import chromium
+
+__all__ = ["chromium"]  # one browser for the session, whichever folder asks for it first
 
 
 @pytest.hookimpl(wrapper=True)
