@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response
 from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.administrations import queries as administrations
-from provisioner.exchange import csv_files
 from provisioner.listing import IN_QUERY, answered, page_of, taken
 from provisioner.presentation import language
 from provisioner.reports import queries
-from provisioner.reports.columns import table
+from provisioner.reports.asking import event_filter, inventory_file, inventory_filter
 from provisioner.reports.schemas import (
     AuditEventView,
     AuditQuery,
@@ -31,7 +29,7 @@ blp = Blueprint("reports_api", __name__, url_prefix="/api/v1", description="What
 def inventory(given: dict[str, Any]) -> Any:
     """Which apps does each administration run: a row for each instance."""
     which, as_of = taken(given), given.pop("as_of")
-    return answered(queries.find(_filter(given), which, language(), as_of))
+    return answered(queries.find(inventory_filter(given), which, language(), as_of))
 
 
 @blp.route("/reports/inventory.csv")
@@ -40,16 +38,7 @@ def inventory(given: dict[str, Any]) -> Any:
 @blp.response(200, {"type": "string"}, content_type="text/csv", description="UTF-8 with a byte order mark")
 def inventory_csv(given: dict[str, Any]) -> Response:
     """The same as a file, sent while it is read."""
-    as_of = given.pop("as_of")
-    rows = queries.stream(_filter(given), language(), as_of)
-    file = Response(stream_with_context(csv_files.write(table(rows))), mimetype="text/csv")
-    file.headers.set("Content-Disposition", "attachment", filename="inventory.csv")
-    return file
-
-
-def _filter(given: dict[str, Any]) -> queries.Filter:
-    region = given.pop("region", None)
-    return queries.Filter(region_id=administrations.referred(region).id if region else None, **given)
+    return inventory_file(given)
 
 
 @blp.route("/audit/events")
@@ -58,6 +47,5 @@ def _filter(given: dict[str, Any]) -> queries.Filter:
 @blp.response(200, page_of(AuditEventView))
 def audit_events(given: dict[str, Any]) -> Any:
     """Who did what, the newest first."""
-    which, whose = taken(given), given.pop("administration", None)
-    wanted = queries.EventFilter(administration_id=administrations.referred(whose).id if whose else None, **given)
+    which, wanted = taken(given), event_filter(given)
     return answered(queries.events(wanted, which))

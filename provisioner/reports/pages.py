@@ -1,15 +1,12 @@
 """The home page, the inventory as auditors ask for it, and the audit."""
 
-from typing import Any
-
-from flask import Blueprint, Response, render_template, stream_with_context
+from flask import Blueprint, Response, render_template
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations, search
 from provisioner.administrations.kinds import Kind
 from provisioner.catalogue import queries as catalogue
-from provisioner.exchange import csv_files
 from provisioner.instances import queries as instances
 from provisioner.instances.lifecycle import State
 from provisioner.jobs import queries as jobs
@@ -19,7 +16,7 @@ from provisioner.listing import asked, filters, taken
 from provisioner.paging import PageRequest
 from provisioner.presentation import language, localised
 from provisioner.reports import queries
-from provisioner.reports.columns import table
+from provisioner.reports.asking import event_filter, inventory_file, inventory_filter
 from provisioner.reports.schemas import AuditQuery, InventoryFilters, InventoryQuery
 from provisioner.reports.sentences import sentence
 
@@ -52,7 +49,7 @@ def home() -> str:
 def inventory() -> str:
     given = asked(InventoryQuery)
     which, as_of = taken(given), given.pop("as_of")
-    wanted = _filter(given)
+    wanted = inventory_filter(given)
     return render_template(
         "reports/inventory.html",
         page=queries.find(wanted, which, language(), as_of),
@@ -70,26 +67,15 @@ def inventory() -> str:
 @requires(Right.VIEW)
 def inventory_csv() -> Response:
     """The same rows as a file, sent while they are read."""
-    given = asked(InventoryFilters)
-    as_of = given.pop("as_of")
-    rows = queries.stream(_filter(given), language(), as_of)
-    file = Response(stream_with_context(csv_files.write(table(rows))), mimetype="text/csv")
-    file.headers.set("Content-Disposition", "attachment", filename="inventory.csv")
-    return file
-
-
-def _filter(given: dict[str, Any]) -> queries.Filter:
-    region = given.pop("region", None)
-    return queries.Filter(region_id=administrations.referred(region).id if region else None, **given)
+    return inventory_file(asked(InventoryFilters))
 
 
 @blp.get("/audit")
 @requires(Right.AUDIT)
 def audit() -> str:
     given = asked(AuditQuery)
-    which, whose = taken(given), given.pop("administration", None)
-    administration_id = administrations.referred(whose).id if whose else None
-    page = queries.events(queries.EventFilter(administration_id=administration_id, **given), which)
+    which = taken(given)
+    page = queries.events(event_filter(given), which)
     return render_template(
         "reports/audit.html",
         page=page,
