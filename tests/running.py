@@ -30,6 +30,11 @@ def wait_for(what: str, question: Callable[[], Any], seconds: float = 60) -> Any
     raise AssertionError(f"waited {seconds} s for {what}")
 
 
+FORGETFUL = (
+    "import provisioner.config, provisioner.embedded.up as u; u.run_up(provisioner.config.settings(), durable=False)"
+)
+
+
 @dataclass
 class Answer:
     status: int
@@ -45,6 +50,7 @@ class Service:
     python: str = sys.executable
     settings: dict[str, str] = field(default_factory=dict)
     token: str = ""
+    forgetful: bool = False  # servers that do not wait for the disk
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,7 +69,7 @@ class Service:
     def start(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._log = (self.state_dir / "up.log").open("ab")
-        command = [self.python, "-m", "provisioner", "up"]
+        command = [self.python, "-c", FORGETFUL] if self.forgetful else [self.python, "-m", "provisioner", "up"]
         self.process = subprocess.Popen(
             command, env=self.environment, cwd=self.state_dir, stdout=self._log, stderr=self._log
         )

@@ -57,6 +57,8 @@ class Follower:
             if said is None:
                 self._end = self._end or End.BROKEN
         self._run.kill()
+        if self._end is End.BROKEN and self._run.gave_up:
+            raise Lost  # the database answered too late for the run, if not for us
         self._hear_the_rest()
         self._flush_all()
         return jobs.Outcome(self._end, touched=self._touched, report=self._report, events_emitted=self._emitted)

@@ -114,6 +114,11 @@ class Run:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         return (json.loads(line) for line in lines)
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended itself for want of proof. To be asked once it has ended."""
+        return self._process.returncode == sandbox.GAVE_UP
+
     def kill(self) -> None:
         """End the whole tree: the supervisor dies with its input, and its namespace with it."""
         with suppress(BrokenPipeError):

@@ -14,6 +14,7 @@ CANDIDATES: dict[str, list[str]] = {
     "unshare": ["unshare", *NAMESPACES, "--"],
     "unshare as an ordinary user": ["unshare", "--user", "--map-current-user", *NAMESPACES, "--"],
 }
+GAVE_UP = 75  # exit code of a run that ended itself, because nobody proved any more whose it was
 NONE = "none"  # the supervisor then walks its descendants
 
 

@@ -15,6 +15,8 @@ from typing import IO, Any
 
 import ansible_runner
 
+from worker.sandbox import GAVE_UP
+
 KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
 LONGEST = 64 * 1024  # characters of one text that leave the sandbox
 
@@ -31,7 +33,7 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def die() -> None:
+def die(code: int = 137) -> None:
     """End this process and everything that it started. In a PID namespace the kernel does it; elsewhere we walk."""
     if os.getpid() != 1:
         for _ in range(3):  # what is forked during one walk is found by the next
@@ -40,7 +42,7 @@ def die() -> None:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-    os._exit(137)
+    os._exit(code)
 
 
 class Watchdog:
@@ -63,7 +65,7 @@ class Watchdog:
     def _watch(self) -> None:
         while time.monotonic() - self._proven < self._patience:
             time.sleep(0.5)
-        die()
+        die(GAVE_UP)
 
 
 def _short(value: Any) -> Any:

@@ -14,4 +14,4 @@ IMPATIENT = {"heartbeat": "1", "lease": "9", "quiesce": "2"}
 @pytest.fixture(scope="session")
 def sleepy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = IMPATIENT | {"playbooks_dir": str(PLAYBOOKS)}
-    yield from running(Service(tmp_path_factory.mktemp("sleepy"), settings=settings))
+    yield from running(Service(tmp_path_factory.mktemp("sleepy"), settings=settings, forgetful=True))

@@ -16,7 +16,7 @@ from provisioner.jobs.lifecycle import End
 from provisioner.jobs.service import Claim, Outcome
 from tests import factories
 from worker import follow
-from worker.follow import Follower
+from worker.follow import Follower, Lost
 
 INSTANCE = "abc"
 SECRET = "sup3rsecretvalue"
@@ -26,7 +26,8 @@ SUCCESS = {"end": "successful", "unreachable": False}
 class Script:
     """Says what it is told to, one chunk at a time. Once it is killed nobody may prove anything to it."""
 
-    def __init__(self, *chunks: list[dict[str, Any]]) -> None:
+    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False) -> None:
+        self.gave_up = gave_up
         self._chunks = list(chunks)
         self._killed = False
 
@@ -82,6 +83,13 @@ def test_what_was_said_before_a_run_was_killed_still_counts(claim: Claim) -> Non
     outcome = followed(claim, [said(1, host="local")], [said(2)])
 
     assert (outcome.end, outcome.touched, outcome.events_emitted) == (End.CANCELLED, True, 2)
+
+
+def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
+    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
+
+    with pytest.raises(Lost):
+        Follower(claim, Script([said(1)], gave_up=True), order, patience=40).follow()
 
 
 def test_a_report_is_cleaned_like_any_event(claim: Claim) -> None:
