@@ -30,6 +30,7 @@ class Settings:
     playbooks_dir: str = ""  # empty: the playbooks inside the package
     zone: str = "apps.example"  # instances get <app>-<slug>.<zone>
     sites: str = "local"  # comma-separated sites that this worker serves
+    worker_name: str = ""  # of this worker; empty: the machine's
     worker_concurrency: int = 2
     lease: int = 60
     heartbeat: int = 5

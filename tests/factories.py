@@ -25,7 +25,7 @@ from provisioner.hosts.service import Registration
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, Environment
 from provisioner.instances.models import Instance
-from provisioner.jobs import service as jobs
+from provisioner.jobs import attempts, recovery
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
 from provisioner.requests import service as requests
@@ -56,6 +56,7 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
         "retry_safe": ["provision", "check"],
         "timeouts": dict.fromkeys(actions, 60),
         "secrets": ["admin_password"],
+        "concurrency": 100,
     }
     made = App(
         id=uuid4(), slug=slug, names=words, summary=words, manifest=manifest, parameters=list(parameters), digest="d1"
@@ -73,9 +74,8 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
 
 def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE) -> Host:
     with transaction():
-        return hosts.register(
-            Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts={"python": "python3"})
-        )
+        facts = {"python": "python3"}
+        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts, slots=100))
 
 
 def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
@@ -90,20 +90,20 @@ def asked_to(action: Action, instance_id: UUID, release: str | None = None) -> J
         return requests.ask(instance_id, action, "test", release).job
 
 
-def claimed(owner: str = "worker", sites: tuple[str, ...] = (SITE,)) -> jobs.Claim:
+def claimed(owner: str = "worker", sites: tuple[str, ...] = (SITE,)) -> attempts.Claim:
     """The oldest queued job, taken as a worker takes it."""
     with transaction():
-        claim = jobs.claim(owner, list(sites))
+        claim = attempts.claim(owner, list(sites))
     assert claim, "no job was waiting"
     return claim
 
 
 def concluded(
-    claim: jobs.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None
+    claim: attempts.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None
 ) -> JobState:
     """The end of an attempt, as a worker writes it."""
     with transaction():
-        return instances.conclude(claim, jobs.Outcome(end, touched=touched, report=report or {}, events_emitted=0))
+        return instances.conclude(claim, attempts.Outcome(end, touched=touched, report=report or {}, events_emitted=0))
 
 
 def carried_out(end: End = End.SUCCEEDED, report: Json | None = None) -> JobState:
@@ -117,7 +117,7 @@ def reaped() -> int:
     with transaction() as session:
         session.execute(text(past))
     with transaction():
-        return jobs.reap()
+        return recovery.reap()
 
 
 def job(job_id: UUID) -> Job:

@@ -11,7 +11,7 @@ from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.embedded.layout import database_url
-from provisioner.jobs import service as jobs
+from provisioner.jobs import recovery, service as jobs
 from provisioner.log import init_logging
 from worker.doorbell import ring
 from worker.main import flask
@@ -25,7 +25,7 @@ def sweep() -> None:
     """One round of duties."""
     with flask.app_context(), acting(Actor(Via.WORKER)):
         with transaction():
-            reaped = jobs.reap()
+            reaped = recovery.reap()
         if reaped:
             log.warning("leases ran out", jobs=reaped)
         ring()

@@ -9,11 +9,11 @@ from sqlalchemy.exc import OperationalError
 from provisioner.config import settings
 from provisioner.db import Json, transaction
 from provisioner.instances.variables import RunOrder
-from provisioner.jobs import events, service as jobs
+from provisioner.jobs import attempts, events
+from provisioner.jobs.attempts import Claim, Outcome
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.redaction import Redactor
-from provisioner.jobs.service import Claim
 from worker.run import Run
 
 TICK = 0.1
@@ -47,7 +47,7 @@ class Follower:
         self._report: Json = {}
         self._end: End | None = None
 
-    def follow(self) -> jobs.Outcome:
+    def follow(self) -> Outcome:
         while self._end is None:
             said = self._run.messages(TICK)
             for message in said or ():
@@ -61,7 +61,7 @@ class Follower:
             raise Lost  # the database answered too late for the run, if not for us
         self._hear_the_rest()
         self._flush_all()
-        return jobs.Outcome(self._end, touched=self._touched, report=self._report, events_emitted=self._emitted)
+        return Outcome(self._end, touched=self._touched, report=self._report, events_emitted=self._emitted)
 
     def _hear_the_rest(self) -> None:
         """What was said before the run was killed counts, too."""
@@ -111,7 +111,7 @@ class Follower:
             return
         try:
             with transaction():
-                beat = jobs.heartbeat(self._claim)
+                beat = attempts.heartbeat(self._claim)
         except OperationalError:
             self._still_ours()
             return

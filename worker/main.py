@@ -4,6 +4,7 @@ Celery only carries doorbells here. PostgreSQL keeps the queue (docs/decisions/0
 message may be lost, doubled or late without harm, and whatever in Celery promises more than a doorbell is switched off.
 """
 
+import socket
 from typing import Any
 
 from celery import Celery
@@ -18,6 +19,7 @@ from provisioner.foundation import foundation
 from provisioner.log import init_logging
 
 DOORBELL_EXPIRES = 60
+NAME = settings().worker_name or socket.gethostname()
 
 flask: Flask = foundation(settings())
 app = Celery("worker", broker=celery_broker_url(settings()), include=["worker.tasks"], set_as_current=False)

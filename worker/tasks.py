@@ -1,7 +1,6 @@
 """The way of one job through a worker: claim, run, tell, conclude. The rules stand in the rooms."""
 
 import os
-import socket
 import time
 from itertools import count
 
@@ -13,11 +12,11 @@ from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.instances import service as instances, variables
 from provisioner.instances.variables import RunOrder
-from provisioner.jobs import service as jobs
+from provisioner.jobs import attempts
+from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End
-from provisioner.jobs.service import Claim, Fenced
 from worker.follow import Follower, Lost
-from worker.main import app, flask
+from worker.main import NAME, app, flask
 from worker.run import Run, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
@@ -33,7 +32,7 @@ def work() -> None:
         sweep_folders()
         try:
             with transaction():
-                claim = jobs.claim(f"{socket.gethostname()}:{os.getpid()}", settings().sites.split(","))
+                claim = attempts.claim(NAME, settings().sites.split(","), os.getpid())
             if claim:
                 _carry_out(claim)
         except OperationalError as error:
@@ -55,7 +54,7 @@ def _carry_out(claim: Claim) -> None:
         structlog.contextvars.clear_contextvars()
 
 
-def _outcome(claim: Claim) -> jobs.Outcome:
+def _outcome(claim: Claim) -> Outcome:
     """What came of the run, also where it could not start or our own code failed: the job must learn of its end."""
     started = False
     try:
@@ -71,25 +70,25 @@ def _outcome(claim: Claim) -> jobs.Outcome:
         return _broken("the worker failed; its log says why", touched=started)
 
 
-def _broken(reason: str, *, touched: bool) -> jobs.Outcome:
-    return jobs.Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0)
+def _broken(reason: str, *, touched: bool) -> Outcome:
+    return Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0)
 
 
 def _order(claim: Claim) -> RunOrder:
     """What the run needs; and the proof, after however long a pause, that the claim is still ours."""
     with transaction():
         order = variables.order(claim)
-        jobs.heartbeat(claim)
+        attempts.heartbeat(claim)
     return order
 
 
-def _run(claim: Claim, order: RunOrder) -> jobs.Outcome:
+def _run(claim: Claim, order: RunOrder) -> Outcome:
     patience = settings().lease * (1 - MARGIN)
     with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
         return Follower(claim, run, order, patience).follow()
 
 
-def _conclude(claim: Claim, outcome: jobs.Outcome) -> str:
+def _conclude(claim: Claim, outcome: Outcome) -> str:
     """Write the end, again and again while the database is away: a commit may succeed although its answer is lost."""
     give_up = time.monotonic() + CONCLUDE_FOR
     for attempt in count(1):

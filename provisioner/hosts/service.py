@@ -1,14 +1,17 @@
-"""Registering hosts."""
+"""Registering hosts; and the circuit breaker: a host that does not answer is parked until a probe finds it again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
 from provisioner.hosts.models import Connection, Host, HostState
+
+PROBE_EVERY = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Registration:
     port_first: int
     port_last: int
     facts: Json
+    slots: int = 4
 
 
 def register(wanted: Registration) -> Host:
@@ -40,3 +44,37 @@ def open_for_placement() -> Sequence[Host]:
     return db.session.scalars(
         select(Host).where(Host.state == HostState.ACTIVE).order_by(Host.name).with_for_update()
     ).all()
+
+
+def park(host_id: UUID) -> None:
+    """It did not answer: nothing new begins on it until a probe finds it again."""
+    host = _held(host_id)
+    if host.parked_at is None:
+        host.parked_at = func.clock_timestamp()
+        audit.record("host.park", "host", host.id, after={"name": host.name})
+    host.probe_at = func.clock_timestamp() + PROBE_EVERY
+
+
+def take_probes(sites: Sequence[str]) -> Sequence[Host]:
+    """The parked hosts of these sites that are to be looked at now; nobody else gets them before the next time."""
+    due = db.session.scalars(
+        select(Host)
+        .where(Host.site.in_(sites), Host.probe_at <= func.clock_timestamp())
+        .with_for_update(skip_locked=True)
+    ).all()
+    for host in due:
+        host.probe_at = func.clock_timestamp() + PROBE_EVERY
+    return due
+
+
+def reopen(host_id: UUID) -> None:
+    """It answers again: its jobs go on."""
+    host = _held(host_id)
+    if host.parked_at is not None:
+        host.parked_at = host.probe_at = None
+        audit.record("host.reopen", "host", host.id, after={"name": host.name})
+
+
+def _held(host_id: UUID) -> Host:
+    query = select(Host).where(Host.id == host_id).with_for_update().execution_options(populate_existing=True)
+    return db.session.scalars(query).one()

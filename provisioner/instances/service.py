@@ -17,7 +17,8 @@ from provisioner.instances import secrets as instance_secrets
 from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known, may
 from provisioner.instances.models import Instance
 from provisioner.instances.placement import free, place
-from provisioner.jobs import service as jobs
+from provisioner.jobs import attempts, service as jobs
+from provisioner.jobs.attempts import Claim, Outcome
 from provisioner.jobs.lifecycle import End, JobState, Resolution
 from provisioner.jobs.models import Job
 
@@ -83,9 +84,14 @@ def reserve(wanted: Wanted, zone: str) -> Instance:
     return instance
 
 
-def begin(instance: Instance, action: Action, release: Release, request_id: UUID) -> Job:
-    """Queue an action on an instance whose row the caller holds; refused where the state or an open job forbids it."""
-    jobs.refuse_if_busy(instance.id)
+def begin(instance: Instance, action: Action, release: Release, request_id: UUID, *, background: bool = False) -> Job:
+    """Queue an action on an instance whose row the caller holds; refused where the state or an open job forbids it.
+
+    A background job waits behind those of people and gives way to them: only what changes nothing can be one.
+    """
+    if background and not STEPS[action].read_only:
+        raise Conflict("%(action)s changes the instance, so it cannot be done in the background.", action=action)
+    jobs.make_way(instance.id, background=background)
     if not may(action, instance.state):
         raise Conflict(
             "An instance that is %(state)s cannot be asked to %(action)s.", state=instance.state, action=action
@@ -98,11 +104,14 @@ def begin(instance: Instance, action: Action, release: Release, request_id: UUID
             administration_id=instance.administration_id,
             request_id=request_id,
             action=action,
+            app_id=app.id,
             release_id=release.id,
             digest=app.digest,
+            host_id=instance.host_id,
             site=hosts.by_id(instance.host_id).site,
             retry_safe=action in app.manifest["retry_safe"],
             timeout=app.manifest["timeouts"][action],
+            background=background,
         )
     )
 
@@ -144,7 +153,7 @@ def _learn_health(instance: Instance, report: Json) -> None:
         instance.health_at = func.clock_timestamp()
 
 
-def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
+def conclude(claim: Claim, outcome: Outcome) -> JobState:
     """End an attempt: the job under its fence, and the instance as the outcome says, in one transaction.
 
     A failed update counts as failed only if its playbook reports that the release of before serves again; else a
@@ -158,7 +167,8 @@ def conclude(claim: jobs.Claim, outcome: jobs.Outcome) -> JobState:
     known = untouched or is_known(
         action, failed=outcome.end is End.FAILED, serving=_serves_as_before(instance, outcome.report)
     )
-    state = jobs.conclude(claim, outcome, known=known)
+    repeatable = untouched or job.retry_safe
+    state = attempts.conclude(claim, outcome, known=known, repeatable=repeatable)
     _learn_health(instance, outcome.report)
     _settle(instance, job, state)
     return state
@@ -171,7 +181,7 @@ def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = 
         _succeeded(instance, action, job.release_id, reason)
     elif state is JobState.FAILED:
         _failed(instance, action, job.release_id, reason)
-    elif state in {JobState.CANCELLED, JobState.TIMED_OUT}:
+    elif state in {JobState.CANCELLED, JobState.TIMED_OUT} and STEPS[action].applies_release:
         _wish_no_more(instance)
 
 

@@ -12,8 +12,8 @@ from provisioner.hosts import queries as hosts
 from provisioner.hosts.models import Host
 from provisioner.instances import secrets
 from provisioner.instances.models import Instance
+from provisioner.jobs.attempts import Claim
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import Claim
 
 Variables = dict[str, Any]
 

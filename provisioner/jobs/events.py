@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select, text, tuple_
 
 from provisioner.db import Json, db
+from provisioner.jobs.attempts import Claim, Fenced
 from provisioner.jobs.models import JobEvent
-from provisioner.jobs.service import Claim, Fenced
 
 CAP = 64 * 1024  # characters of one event's output that are kept
 UNPRINTABLE = re.compile(

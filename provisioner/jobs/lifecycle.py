@@ -16,6 +16,7 @@ class JobState(StrEnum):
 
 OPEN = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.QUIESCING, JobState.NEEDS_ATTENTION})
 LEASED = frozenset({JobState.RUNNING, JobState.QUIESCING})
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 15 * 60.0  # seconds between attempts to reach a host
 
 
 class Cause(StrEnum):
@@ -28,6 +29,32 @@ class Cause(StrEnum):
     DEADLINE = "deadline"
     RUN_BROKEN = "run_broken"  # the run ended without saying how
     RESOLVED = "resolved"
+    GAVE_WAY = "gave_way"  # a sweep's, stopped for a person's job
+    RESTORED = "restored"  # the database was restored from a backup: what happened since is unknown
+
+
+class SlotScope(StrEnum):
+    APP = "app"
+    HOST = "host"
+
+
+class DrainScope(StrEnum):
+    SERVICE = "service"
+    SITE = "site"
+    WORKER = "worker"
+
+
+class Waiting(StrEnum):
+    """Why a queued job is not carried out yet."""
+
+    DRAINING = "draining"  # the service or the site begins nothing new
+    NO_WORKER = "no_worker"  # no worker of its site has been seen lately
+    HOST_PARKED = "host_parked"
+    LATER = "later"  # its last attempt could not reach the host
+    INSTANCE_BUSY = "instance_busy"  # a check is being stopped for it
+    APP_SLOTS = "app_slots"  # as many jobs of the app run as may at once
+    HOST_SLOTS = "host_slots"
+    TURN = "turn"  # others are taken before it, or it is the next one
 
 
 class Resolution(StrEnum):
@@ -38,9 +65,22 @@ class Resolution(StrEnum):
     FAILED = "failed"
 
 
-def after_quiesce(*, retry_safe: bool, attempt: int, max_attempts: int) -> JobState:
-    """Where a job goes once nothing of its lost attempt can act any more."""
-    return JobState.QUEUED if retry_safe and attempt < max_attempts else JobState.NEEDS_ATTENTION
+def after_quiesce(
+    *, retry_safe: bool, attempt: int, max_attempts: int, cancelled: bool, background: bool
+) -> tuple[JobState, Cause]:
+    """Where a job goes once nothing of its lost attempt can act any more, and why.
+
+    `cancelled`: it was to be stopped anyway. A background job changes nothing, so it may end there.
+    """
+    if cancelled:
+        return (JobState.CANCELLED if background else JobState.NEEDS_ATTENTION), Cause.CANCELLED
+    again = retry_safe and attempt < max_attempts
+    return (JobState.QUEUED if again else JobState.NEEDS_ATTENTION), Cause.LEASE_LOST
+
+
+def backoff(attempt: int, chance: float) -> float:
+    """Seconds until the next attempt to reach a host, after the `attempt`th; `chance`, from 0 to 1, spreads them."""
+    return min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE) * (0.5 + chance)
 
 
 class End(StrEnum):
@@ -64,8 +104,13 @@ CAUSES = {
 CLEAN = {End.SUCCEEDED: JobState.SUCCEEDED, End.CANCELLED: JobState.CANCELLED, End.DEADLINE: JobState.TIMED_OUT}
 
 
-def verdict(end: End, *, known: bool) -> tuple[JobState, Cause | None]:
-    """The state a job ends in. `known`: what the instance is like now is certain; else a person must look."""
+def verdict(end: End, *, known: bool, again: bool = False) -> tuple[JobState, Cause | None]:
+    """The state a job ends in, and why.
+
+    `known`: what the instance is like now is certain; else a person must look. `again`: another attempt follows.
+    """
     if end is End.SUCCEEDED:
         return JobState.SUCCEEDED, None
+    if again:
+        return JobState.QUEUED, CAUSES[end]
     return (CLEAN.get(end, JobState.FAILED) if known else JobState.NEEDS_ATTENTION), CAUSES[end]

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provisioner.db import Created, Id, Json, Model
-from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.lifecycle import DrainScope, JobState, SlotScope
 
 
 class Job(Model):
@@ -19,15 +19,20 @@ class Job(Model):
     administration_id: Mapped[UUID] = mapped_column(ForeignKey("administration.id"))  # the instance's
     request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"))
     action: Mapped[str]
+    app_id: Mapped[UUID] = mapped_column(ForeignKey("app.id"))  # the instance's
     release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
     digest: Mapped[str]  # of the app's folder when the request was approved
-    site: Mapped[str]
+    host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))  # the instance's
+    site: Mapped[str]  # the host's
+    background: Mapped[bool] = mapped_column(default=False)  # a sweep's: waits behind people's jobs, gives way to them
+    giving_way: Mapped[bool] = mapped_column(default=False)  # running, and being stopped for a person's job
     state: Mapped[JobState]
     retry_safe: Mapped[bool]
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
     timeout: Mapped[int]  # seconds for one attempt
     queued_at: Mapped[Created]
+    not_before: Mapped[datetime | None]  # an attempt that could not reach its host is repeated later
     started_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -37,6 +42,7 @@ class Job(Model):
     cancel_requested_at: Mapped[datetime | None]
     cause: Mapped[str | None]  # a code of lifecycle.Cause: why it ended, or was put back
     report: Mapped[Json]  # what the playbook reported
+    stopped: Mapped[Json | None]  # what was killed with a run that was stopped
     events_emitted: Mapped[int] = mapped_column(default=0)
     events_stored: Mapped[int] = mapped_column(default=0)
 
@@ -48,6 +54,52 @@ class Fence(Model):
 
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger)
+
+
+class Slot(Model):
+    """The right to carry out one job more of an app, or on a host. Triggers provide slots, and free them."""
+
+    __tablename__ = "slot"
+
+    scope: Mapped[SlotScope] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)  # of the app or the host
+    number: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id"))
+
+
+class Worker(Model):
+    """A worker as it last announced itself."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sites: Mapped[list[str]]
+    concurrency: Mapped[int]
+    sandbox: Mapped[str]  # how it fences in its runs
+    started_at: Mapped[Created]
+    seen_at: Mapped[Created]
+
+
+class Drain(Model):
+    """Nothing new is begun by the whole service, at a site or by a worker, until the drain is ended."""
+
+    __tablename__ = "drain"
+    __audited__ = ("scope", "name", "reason")
+
+    scope: Mapped[DrainScope] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)  # empty for the service
+    reason: Mapped[str]
+    since: Mapped[Created]
+
+
+class Origin(Model):
+    """Which database these rows were written in; they may since have been restored into another."""
+
+    __tablename__ = "origin"
+
+    one: Mapped[bool] = mapped_column(primary_key=True, default=True)
+    system_identifier: Mapped[int] = mapped_column(BigInteger)
+    database_oid: Mapped[int] = mapped_column(BigInteger)
 
 
 class JobEvent(Model):

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.jobs import events, live
+from provisioner.jobs.attempts import Claim
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
-from provisioner.jobs.service import Claim
 from tests import factories
 from tests.browser.conftest import Visit
 

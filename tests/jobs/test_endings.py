@@ -12,10 +12,10 @@ from provisioner.errors import Conflict
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance
-from provisioner.jobs import service
+from provisioner.jobs import attempts
+from provisioner.jobs.attempts import Fenced
 from provisioner.jobs.lifecycle import Cause, End, JobState, Resolution
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import Fenced
 from tests import factories
 
 
@@ -75,7 +75,8 @@ def test_a_failed_update_that_does_not_prove_it_went_back_waits_for_a_person(ins
         (End.CANCELLED, True, JobState.NEEDS_ATTENTION),
         (End.DEADLINE, False, JobState.TIMED_OUT),
         (End.DEADLINE, True, JobState.NEEDS_ATTENTION),
-        (End.UNREACHABLE, False, JobState.FAILED),
+        (End.UNREACHABLE, False, JobState.QUEUED),
+        (End.UNREACHABLE, True, JobState.NEEDS_ATTENTION),
         (End.BROKEN, True, JobState.NEEDS_ATTENTION),
     ],
 )
@@ -102,7 +103,7 @@ def test_a_queued_job_is_cancelled_at_once_and_frees_the_instance(instance: Inst
 
     assert (factories.job(update.id).state, factories.job(update.id).cause) == (JobState.CANCELLED, Cause.CANCELLED)
     with transaction():
-        assert service.claim("worker", [factories.SITE]) is None
+        assert attempts.claim("worker", [factories.SITE]) is None
     assert factories.asked_to(Action.CHECK, instance.id).state is JobState.QUEUED
 
 
@@ -115,7 +116,7 @@ def test_a_running_job_hears_of_its_cancellation_with_the_next_heartbeat(instanc
 
     assert factories.job(update.id).state is JobState.RUNNING
     with transaction():
-        assert service.heartbeat(claim).cancel_requested
+        assert attempts.heartbeat(claim).cancel_requested
 
 
 def test_a_cancelled_update_is_no_longer_wished_for(instance: Instance) -> None:

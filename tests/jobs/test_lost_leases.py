@@ -8,7 +8,7 @@ from provisioner.errors import OperationInProgress
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import service
+from provisioner.jobs import recovery
 from provisioner.jobs.lifecycle import Cause, JobState
 from tests import factories
 
@@ -20,7 +20,7 @@ def test_a_lost_retry_safe_job_is_given_time_to_die_and_then_queued_again(admini
     assert factories.reaped() == 1
     assert (factories.job(asked.id).state, factories.job(asked.id).cause) == (JobState.QUIESCING, Cause.LEASE_LOST)
     with transaction():
-        assert service.reap() == 0, "it is left alone while what it started may still act"
+        assert recovery.reap() == 0, "it is left alone while what it started may still act"
     assert factories.reaped() == 1
     assert factories.job(asked.id).state is JobState.QUEUED
     assert factories.claimed().attempt == 2
@@ -64,5 +64,5 @@ def test_a_worker_that_keeps_its_lease_is_never_reaped(administration: Administr
     factories.claimed()
 
     with transaction():
-        assert service.reap() == 0
+        assert recovery.reap() == 0
     assert factories.job(asked.id).state is JobState.RUNNING

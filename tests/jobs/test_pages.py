@@ -13,10 +13,10 @@ from provisioner.db import db, transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import events
+from provisioner.jobs.attempts import Claim
 from provisioner.jobs.events import Cursor, Event
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import Claim
 from tests import factories
 from tests.statements import counted
 from tests.threads import in_threads

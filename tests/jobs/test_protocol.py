@@ -11,10 +11,10 @@ from provisioner.administrations.models import Administration
 from provisioner.db import db, transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import events, service
+from provisioner.jobs import attempts, events
+from provisioner.jobs.attempts import Claim, Fenced
 from provisioner.jobs.events import Cursor, Event
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.service import Claim, Fenced
 from tests import factories
 from tests.threads import in_threads
 
@@ -28,10 +28,10 @@ def test_the_oldest_job_of_the_worker_s_sites_is_taken_first(administration: Adm
     first, second = (factories.asked(factories.administration().id).id for _ in range(2))
 
     with transaction():
-        assert service.claim("worker", ["elsewhere"]) is None
+        assert attempts.claim("worker", ["elsewhere"]) is None
     assert [factories.claimed().job_id, factories.claimed().job_id] == [first, second]
     with transaction():
-        assert service.claim("worker", [factories.SITE]) is None
+        assert attempts.claim("worker", [factories.SITE]) is None
 
 
 def test_a_claim_says_who_runs_the_job_until_when_and_with_which_fence(administration: Administration) -> None:
@@ -51,8 +51,8 @@ def test_a_job_that_another_worker_is_just_taking_is_passed_over(app: Flask, adm
     found: list[Claim | None] = []
 
     with transaction():
-        assert service.claim("first", [factories.SITE])
-        in_threads(app, [lambda: found.append(service.claim("second", [factories.SITE]))])
+        assert attempts.claim("first", [factories.SITE])
+        in_threads(app, [lambda: found.append(attempts.claim("second", [factories.SITE]))])
 
     assert found == [None]
     assert factories.job(asked.id).owner == "first"
@@ -64,7 +64,7 @@ def test_many_workers_at_once_never_take_the_same_job(app: Flask, administration
 
     def work() -> None:
         with transaction():
-            claims.append(service.claim("worker", [factories.SITE]))
+            claims.append(attempts.claim("worker", [factories.SITE]))
 
     in_threads(app, [work] * 10)
 
@@ -78,7 +78,7 @@ def test_a_heartbeat_prolongs_the_lease(administration: Administration) -> None:
     before = factories.job(claim.job_id).lease_until
 
     with transaction():
-        beat = service.heartbeat(claim)
+        beat = attempts.heartbeat(claim)
 
     after = factories.job(claim.job_id).lease_until
     assert after > before
@@ -93,7 +93,7 @@ def test_a_heartbeat_tells_that_the_job_takes_too_long(administration: Administr
         session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
 
     with transaction():
-        assert service.heartbeat(claim).past_deadline
+        assert attempts.heartbeat(claim).past_deadline
 
 
 def test_an_attempt_that_lost_its_job_to_a_newer_one_can_write_nothing(administration: Administration) -> None:
@@ -104,7 +104,7 @@ def test_an_attempt_that_lost_its_job_to_a_newer_one_can_write_nothing(administr
     newer = factories.claimed("quick")
     before = factories.row_counts()
 
-    refused_as_fenced(lambda: service.heartbeat(stale))
+    refused_as_fenced(lambda: attempts.heartbeat(stale))
     refused_as_fenced(lambda: events.store(stale, [Event(1, "verbose", "late")]))
     with pytest.raises(Fenced):
         factories.concluded(stale)
@@ -130,7 +130,7 @@ def test_a_quiescing_job_takes_no_more_writes_of_its_lost_attempt(administration
     claim = factories.claimed()
     factories.reaped()
 
-    refused_as_fenced(lambda: service.heartbeat(claim))
+    refused_as_fenced(lambda: attempts.heartbeat(claim))
     with pytest.raises(Fenced):
         factories.concluded(claim)
     assert factories.job(claim.job_id).state is JobState.QUIESCING

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from provisioner.instances.lifecycle import Action
-from provisioner.jobs.service import Claim
+from provisioner.jobs.attempts import Claim
 from tests import factories
 
 

@@ -11,9 +11,9 @@ from provisioner.db import transaction
 from provisioner.instances import service as instances
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import events
+from provisioner.jobs.attempts import Claim, Outcome
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
-from provisioner.jobs.service import Claim, Outcome
 from tests import factories
 from worker import follow
 from worker.follow import Follower, Lost
