@@ -33,6 +33,8 @@ CAUSES = {
     "deadline": _l("It reached its time limit."),
     "run_broken": _l("The run ended without saying how."),
     "resolved": _l("A person decided on it."),
+    "gave_way": _l("It made way for what a person asked."),
+    "restored": _l("The service's database was restored from a backup while it was open."),
 }
 
 RESOLUTIONS = {

@@ -90,10 +90,10 @@ def asked_to(action: Action, instance_id: UUID, release: str | None = None) -> J
         return requests.ask(instance_id, action, "test", release).job
 
 
-def claimed(owner: str = "worker", sites: tuple[str, ...] = (SITE,)) -> attempts.Claim:
+def claimed(worker: str = "worker", sites: tuple[str, ...] = (SITE,), process: int = 0) -> attempts.Claim:
     """The oldest queued job, taken as a worker takes it."""
     with transaction():
-        claim = attempts.claim(owner, list(sites))
+        claim = attempts.claim(worker, list(sites), process)
     assert claim, "no job was waiting"
     return claim
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from provisioner.audit import service as audit
@@ -44,7 +44,7 @@ def leave(name: str) -> None:
     db.session.execute(delete(Worker).where(Worker.name == name))
 
 
-def every() -> Sequence[Row[Any]]:
+def every() -> Sequence[Any]:
     """All workers by name: name, sites, concurrency, sandbox, started_at, seen_at, present, running, draining."""
     drained = select(Drain.reason).where(Drain.scope == DrainScope.WORKER, Drain.name == Worker.name)
     running = select(func.count()).where(Job.state.in_(LEASED), Job.owner.startswith(func.concat(Worker.name, ":")))

@@ -37,10 +37,10 @@ def test_the_oldest_job_of_the_worker_s_sites_is_taken_first(administration: Adm
 def test_a_claim_says_who_runs_the_job_until_when_and_with_which_fence(administration: Administration) -> None:
     asked = factories.asked(administration.id)
 
-    claim = factories.claimed("somebody")
+    claim = factories.claimed("somebody", process=7)
 
     taken = factories.job(asked.id)
-    assert (taken.state, taken.owner, taken.attempt, taken.fence) == (JobState.RUNNING, "somebody", 1, claim.fence)
+    assert (taken.state, taken.owner, taken.attempt, taken.fence) == (JobState.RUNNING, "somebody:7", 1, claim.fence)
     now = db.session.scalars(select(func.clock_timestamp())).one()
     assert None not in {taken.lease_until, taken.deadline}
     assert min(taken.lease_until, taken.deadline) > now
@@ -55,7 +55,7 @@ def test_a_job_that_another_worker_is_just_taking_is_passed_over(app: Flask, adm
         in_threads(app, [lambda: found.append(attempts.claim("second", [factories.SITE]))])
 
     assert found == [None]
-    assert factories.job(asked.id).owner == "first"
+    assert factories.job(asked.id).owner == "first:0"
 
 
 def test_many_workers_at_once_never_take_the_same_job(app: Flask, administration: Administration) -> None:
@@ -112,7 +112,7 @@ def test_an_attempt_that_lost_its_job_to_a_newer_one_can_write_nothing(administr
     assert newer.fence == stale.fence + 1
     assert factories.row_counts() == before
     kept = factories.job(asked.id)
-    assert (kept.state, kept.owner, kept.attempt) == (JobState.RUNNING, "quick", 2)
+    assert (kept.state, kept.owner, kept.attempt) == (JobState.RUNNING, "quick:0", 2)
     assert factories.concluded(newer) is JobState.SUCCEEDED
 
 
