@@ -18,6 +18,7 @@ from provisioner.presentation import init_presentation
 from provisioner.reports import api as reports_api, pages as reports_pages
 from provisioner.requests import api as requests_api, pages as requests_pages
 from provisioner.web import init_web
+from provisioner.workers import api as workers_api, pages as workers_pages
 
 APIS = (
     accounts_api,
@@ -28,6 +29,7 @@ APIS = (
     jobs_api,
     requests_api,
     reports_api,
+    workers_api,
 )
 PAGES = (
     accounts_pages,
@@ -37,6 +39,7 @@ PAGES = (
     jobs_pages,
     requests_pages,
     reports_pages,
+    workers_pages,
 )
 LARGEST_UPLOAD = 8 * 1024 * 1024  # bytes
 

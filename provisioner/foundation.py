@@ -15,13 +15,22 @@ from provisioner.hosts import models as hosts
 from provisioner.instances import models as instances
 from provisioner.jobs import models as jobs
 from provisioner.requests import models as requests
+from provisioner.workers import models as workers
 
 # Tables refer to each other across rooms, so all are known before the first is used.
-TABLES = (accounts, administrations, audit, catalogue, hosts, instances, jobs, requests)
+TABLES = (accounts, administrations, audit, catalogue, hosts, instances, jobs, requests, workers)
 ENGINE = {
     "pool_pre_ping": True,
     "pool_recycle": 600,
-    "connect_args": {"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s"},
+    "connect_args": {
+        "connect_timeout": 5,
+        "options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s",
+        # A network that swallows everything is noticed within half a minute.
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    },
 }
 
 

@@ -1,6 +1,7 @@
 """What happens without anybody asking: `python -m worker.dispatcher`. It is safe to run any number of them."""
 
 import signal
+import threading
 import time
 
 import psycopg
@@ -11,14 +12,35 @@ from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.embedded.layout import database_url
-from provisioner.jobs import recovery, service as jobs
+from provisioner.jobs import recovery
 from provisioner.log import init_logging
+from provisioner.workers.service import CHANNEL
 from worker.doorbell import ring
 from worker.main import flask
 
 SWEEP = 5.0  # seconds between rounds when nobody calls
 
 log = structlog.get_logger()
+
+
+class Ringer(threading.Thread):
+    """Rings in a thread of its own: a broker that hangs must not keep lost leases from being noticed."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.wanted = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            self.wanted.wait()
+            self.wanted.clear()
+            with flask.app_context():
+                try:
+                    ring()
+                except OperationalError as error:
+                    log.warning("the database is away, will ring again", error=str(error).splitlines()[0])
+                finally:
+                    db.session.remove()
 
 
 def sweep() -> None:
@@ -28,17 +50,20 @@ def sweep() -> None:
             reaped = recovery.reap()
         if reaped:
             log.warning("leases ran out", jobs=reaped)
-        ring()
         db.session.remove()
 
 
-def listen() -> None:
+def listen(ringer: Ringer) -> None:
     """Sweep at every call, and every SWEEP seconds, for as long as the connection holds."""
     url = database_url(settings()).replace("+psycopg", "", 1)
-    with psycopg.connect(url, autocommit=True, application_name="provisioner dispatcher") as connection:
-        connection.execute(f"LISTEN {jobs.CHANNEL}")
+    keepalive = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+    with psycopg.connect(
+        url, autocommit=True, application_name="provisioner dispatcher", connect_timeout=5, **keepalive
+    ) as connection:
+        connection.execute(f"LISTEN {CHANNEL}")
         while True:
             sweep()
+            ringer.wanted.set()
             for _ in connection.notifies(timeout=SWEEP, stop_after=1):
                 pass
 
@@ -46,9 +71,11 @@ def listen() -> None:
 def main() -> None:
     init_logging(settings())
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
+    ringer = Ringer()
+    ringer.start()
     while True:
         try:
-            listen()
+            listen(ringer)
         except (psycopg.OperationalError, OperationalError) as error:
             log.warning("the database is away, will try again", error=str(error).splitlines()[0])
             time.sleep(1)

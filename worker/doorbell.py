@@ -1,8 +1,11 @@
 """Telling workers that there may be something to do. A doorbell carries nothing and promises nothing."""
 
+from collections.abc import Iterator
+
 import structlog
 from kombu.exceptions import OperationalError
 
+from provisioner.hosts import queries as hosts
 from provisioner.jobs import queries as jobs
 from worker.main import DOORBELL_EXPIRES, app
 
@@ -13,9 +16,16 @@ log = structlog.get_logger()
 
 def ring() -> None:
     """One bell for each waiting job, within reason: every sweep rings again while anything waits."""
-    for site, waiting in jobs.waiting_sites():
+    for site, task in list(_due()):
         try:
-            for _ in range(min(waiting, MOST_AT_ONCE)):
-                app.send_task("worker.tasks.work", queue=site, expires=DOORBELL_EXPIRES, retry=False)
+            app.send_task(f"worker.tasks.{task}", queue=site, expires=DOORBELL_EXPIRES, retry=False)
         except OperationalError as error:
             log.warning("cannot ring, will try again", site=site, error=str(error))
+            return
+
+
+def _due() -> Iterator[tuple[str, str]]:
+    for site in hosts.to_probe():
+        yield site, "probe"
+    for site, waiting in jobs.waiting_sites():
+        yield from [(site, "work")] * min(waiting, MOST_AT_ONCE)

@@ -22,7 +22,7 @@ DOORBELL_EXPIRES = 60
 NAME = settings().worker_name or socket.gethostname()
 
 flask: Flask = foundation(settings())
-app = Celery("worker", broker=celery_broker_url(settings()), include=["worker.tasks"], set_as_current=False)
+app = Celery("worker", broker=celery_broker_url(settings()), include=["worker.tasks", "worker.presence"], set_as_current=False)
 app.conf.update(
     accept_content=["json"],
     broker_connection_retry_on_startup=True,

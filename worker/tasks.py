@@ -10,13 +10,16 @@ from sqlalchemy.exc import OperationalError
 from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db, transaction
+from provisioner.hosts import service as hosts
 from provisioner.instances import service as instances, variables
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End
 from worker.follow import Follower, Lost
+from provisioner.workers.service import wake
 from worker.main import NAME, app, flask
+from worker.probe import answers
 from worker.run import Run, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
@@ -35,6 +38,24 @@ def work() -> None:
                 claim = attempts.claim(NAME, settings().sites.split(","), os.getpid())
             if claim:
                 _carry_out(claim)
+        except OperationalError as error:
+            log.warning("the database is away", error=str(error).splitlines()[0])
+        finally:
+            db.session.remove()
+
+
+@app.task(name="worker.tasks.probe")
+def probe() -> None:
+    """Look whether parked hosts answer again."""
+    with flask.app_context(), acting(Actor(Via.WORKER)):
+        try:
+            with transaction():
+                parked = list(hosts.take_probes(settings().sites.split(",")))
+            for host in filter(answers, parked):
+                with transaction():
+                    hosts.reopen(host.id)
+                    wake()
+                log.info("host answers again", host=host.name)
         except OperationalError as error:
             log.warning("the database is away", error=str(error).splitlines()[0])
         finally:

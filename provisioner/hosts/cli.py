@@ -2,8 +2,10 @@
 
 import click
 
-from provisioner.hosts import queries
-from provisioner.output import output_option, show
+from provisioner.db import transaction
+from provisioner.hosts import queries, service
+from provisioner.hosts.schemas import HostView
+from provisioner.output import output_option, reason_option, show, show_one
 
 
 @click.group()
@@ -21,8 +23,22 @@ def list_hosts(output: str) -> None:
             "address": host.address,
             "site": host.site,
             "state": host.state,
+            "slots": host.slots,
+            "parked_at": host.parked_at,
             "ports": f"{host.port_first}-{host.port_last}",
         }
         for host in queries.every()
     ]
-    show(rows, {"name": "Name", "address": "Address", "site": "Site", "state": "State", "ports": "Ports"}, output)
+    show(rows, {"name": "Name", "address": "Address", "site": "Site", "state": "State", "slots": "Slots", "parked_at": "Parked", "ports": "Ports"}, output)
+
+
+@hosts.command("slots")
+@click.argument("name")
+@click.argument("slots", type=click.IntRange(1))
+@reason_option
+@output_option
+def set_slots(name: str, slots: int, reason: str, output: str) -> None:
+    """Let so many jobs act on a host at once."""
+    with transaction():
+        service.set_slots(name, slots, reason)
+    show_one(HostView().dump(queries.by_name(name)), output)

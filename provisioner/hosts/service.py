@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
+from provisioner.errors import NotFound
 from provisioner.hosts.models import Connection, Host, HostState
 
 PROBE_EVERY = timedelta(seconds=15)
@@ -73,6 +74,18 @@ def reopen(host_id: UUID) -> None:
     if host.parked_at is not None:
         host.parked_at = host.probe_at = None
         audit.record("host.reopen", "host", host.id, after={"name": host.name})
+
+
+def set_slots(name: str, slots: int, reason: str) -> Host:
+    """How many jobs may act on it at once; what acts on it now comes to its end."""
+    host = db.session.scalar(select(Host).where(Host.name == name).with_for_update())
+    if host is None:
+        raise NotFound(kind="host", key=name)
+    audit.record(
+        "host.set_slots", "host", host.id, reason=reason, before={"slots": host.slots}, after={"slots": slots}
+    )
+    host.slots = slots
+    return host
 
 
 def _held(host_id: UUID) -> Host:

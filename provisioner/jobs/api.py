@@ -7,9 +7,8 @@ from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.jobs import queries
+from provisioner.jobs import queries, waiting
 from provisioner.jobs.events import Cursor
-from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
 from provisioner.jobs.watch import look
 from provisioner.listing import IN_QUERY, answered, page_of, taken
@@ -33,8 +32,7 @@ def jobs(given: dict[str, Any]) -> Any:
 def job(job_id: UUID) -> dict[str, Any]:
     """One job; it stays readable for good."""
     found = queries.detail(job_id)
-    ahead = queries.jobs_ahead(found) if found.state is JobState.QUEUED else None
-    return {**found._mapping, "ahead": ahead}  # noqa: SLF001 - how a row is read by name
+    return {**found._mapping, "waits": waiting.why(found)}  # noqa: SLF001 - how a row is read by name
 
 
 @blp.route("/<uuid:job_id>/events")

@@ -17,7 +17,7 @@ from provisioner.db import Json, db
 from provisioner.hosts import service as hosts
 from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, backoff, verdict
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import wake
+from provisioner.workers.service import wake
 
 TRIES = 3  # two claimers may wish for the same slot: who gets none looks again
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 import orjson
 
-from provisioner.jobs import queries, story
+from provisioner.jobs import queries, story, waiting
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import EventView, JobDetailView, JobView
@@ -49,7 +49,8 @@ def list_jobs(state: JobState | None, instance: UUID | None, limit: int, output:
 @output_option
 def show_job(job_id: UUID, output: str) -> None:
     """All that is known of one job."""
-    show_one(JobDetailView(exclude=["ahead"]).dump(queries.detail(job_id)), output)
+    found = queries.detail(job_id)
+    show_one(JobDetailView().dump({**found._mapping, "waits": waiting.why(found)}), output)  # noqa: SLF001 - how a row is read by name
 
 
 @jobs.command()

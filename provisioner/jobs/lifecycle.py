@@ -38,12 +38,6 @@ class SlotScope(StrEnum):
     HOST = "host"
 
 
-class DrainScope(StrEnum):
-    SERVICE = "service"
-    SITE = "site"
-    WORKER = "worker"
-
-
 class Waiting(StrEnum):
     """Why a queued job is not carried out yet."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provisioner.db import Created, Id, Json, Model
-from provisioner.jobs.lifecycle import DrainScope, JobState, SlotScope
+from provisioner.jobs.lifecycle import JobState, SlotScope
 
 
 class Job(Model):
@@ -65,31 +65,6 @@ class Slot(Model):
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)  # of the app or the host
     number: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id"))
-
-
-class Worker(Model):
-    """A worker as it last announced itself."""
-
-    __tablename__ = "worker"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    sites: Mapped[list[str]]
-    concurrency: Mapped[int]
-    sandbox: Mapped[str]  # how it fences in its runs
-    started_at: Mapped[Created]
-    seen_at: Mapped[Created]
-
-
-class Drain(Model):
-    """Nothing new is begun by the whole service, at a site or by a worker, until the drain is ended."""
-
-    __tablename__ = "drain"
-    __audited__ = ("scope", "name", "reason")
-
-    scope: Mapped[DrainScope] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)  # empty for the service
-    reason: Mapped[str]
-    since: Mapped[Created]
 
 
 class Origin(Model):

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.jobs import events, live, queries, story
+from provisioner.jobs import events, live, queries, story, waiting
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.queries import Filter
@@ -36,7 +36,7 @@ def one(job_id: UUID) -> str:
     return render_template(
         "jobs/one.html",
         job=job,
-        ahead=queries.jobs_ahead(job) if job.state is JobState.QUEUED else None,
+        wait=waiting.why(job),
         steps=story.steps(job),
         elapsed=story.elapsed(job),
         failures=[] if job.state is JobState.SUCCEEDED else story.failures(job),

@@ -86,15 +86,3 @@ def tally() -> dict[JobState, int]:
         select(Job.state, func.count().label("jobs")).where(Job.state.in_(OPEN)).group_by(Job.state)
     )
     return {row.state: row.jobs for row in rows}
-
-
-def jobs_ahead(job: Job) -> int:
-    """How many jobs of the same site are taken before this queued one."""
-    return (
-        db.session.scalar(
-            select(func.count()).where(
-                Job.state == JobState.QUEUED, Job.site == job.site, Job.queued_at < job.queued_at
-            )
-        )
-        or 0
-    )

@@ -8,7 +8,8 @@ from provisioner.db import db
 from provisioner.jobs.attempts import soon
 from provisioner.jobs.lifecycle import LEASED, Cause, JobState, after_quiesce
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import record, wake
+from provisioner.jobs.service import record
+from provisioner.workers.service import wake
 
 AT_ONCE = 100
 LEAP = 1_000_000  # higher than any fence given out since the backup was taken

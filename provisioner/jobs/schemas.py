@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.lifecycle import JobState, Waiting
 from provisioner.listing import ListQuery
 
 REASON = Length(min=1, max=2000)
@@ -36,16 +36,29 @@ class JobView(Schema):
     finished_at = fields.AwareDateTime(allow_none=True)
 
 
+class WaitView(Schema):
+    """Why a queued job is not carried out yet."""
+
+    reason = fields.Enum(Waiting, by_value=True)
+    what = fields.String(metadata={"description": "The host, app, site or action that it waits for; or empty."})
+    until = fields.AwareDateTime(allow_none=True, metadata={"description": "When that is looked at again."})
+    ahead = fields.Integer(metadata={"description": "How many jobs come before it, where it is only its turn."})
+    explanation = fields.String(metadata={"description": "What a person gave as the reason of a drain."})
+
+
 class JobDetailView(JobView):
     release = fields.String(metadata={"description": "The version that it is about."})
     digest = fields.String(metadata={"description": "Of the playbooks that the request was approved for."})
     site = fields.String()
     retry_safe = fields.Boolean()
+    background = fields.Boolean(metadata={"description": "It waits behind the jobs of people and gives way to them."})
     max_attempts = fields.Integer()
     timeout = fields.Integer(metadata={"description": "Seconds for one attempt."})
     deadline = fields.AwareDateTime(allow_none=True)
     cancel_requested_at = fields.AwareDateTime(allow_none=True)
-    ahead = fields.Integer(allow_none=True, metadata={"description": "Jobs before it in the queue, while it waits."})
+    waits = fields.Nested(WaitView, allow_none=True, metadata={"description": "Why it waits, while it is queued."})
+    not_before = fields.AwareDateTime(allow_none=True, metadata={"description": "The next attempt is made after it."})
+    stopped = fields.Dict(allow_none=True, metadata={"description": "What was killed with a run that was stopped."})
     report = fields.Dict(metadata={"description": "What the playbook reported."})
     events_emitted = fields.Integer(metadata={"description": "How many events the run had; known once it has ended."})
     events_stored = fields.Integer()

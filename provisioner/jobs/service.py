@@ -14,8 +14,7 @@ from provisioner.db import Json, db
 from provisioner.errors import Conflict, NotFound, OperationInProgress
 from provisioner.jobs.lifecycle import OPEN, Cause, JobState
 from provisioner.jobs.models import Fence, Job
-
-CHANNEL = "provisioner_jobs"  # NOTIFY wakes the dispatcher
+from provisioner.workers.service import wake
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,6 @@ class Order:
     retry_safe: bool
     timeout: int
     background: bool = False  # a sweep's: only for what may be stopped anywhere
-
-
-def wake() -> None:
-    """Let the dispatcher look at once, when this transaction is committed."""
-    db.session.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def record(action: str, job: Job, *, outcome: str, after: Json, reason: str | None = None) -> None:

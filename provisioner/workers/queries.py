@@ -1,0 +1,43 @@
+"""Questions about workers and drains; nothing here writes."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from provisioner.db import db
+from provisioner.workers.lifecycle import DrainScope
+from provisioner.workers.models import Drain, Worker
+
+SILENT = timedelta(seconds=30)  # a worker that has not been seen for so long is not there
+
+_PRESENT = Worker.seen_at > func.clock_timestamp() - SILENT
+_DRAINED = select(Drain.reason).where(Drain.scope == DrainScope.WORKER, Drain.name == Worker.name)
+
+
+def every() -> Sequence[Any]:
+    """All workers by name: an estate has a few dozen.
+
+    Columns: name, sites, concurrency, sandbox, started_at, seen_at, present (seen lately), draining (the reason, if so).
+    """
+    drained = _DRAINED.scalar_subquery().label("draining")
+    query = select(*Worker.__table__.columns, _PRESENT.label("present"), drained)
+    return db.session.execute(query.order_by(Worker.name)).all()
+
+
+def drains() -> Sequence[Drain]:
+    """Where nothing new is begun at present, and why."""
+    return db.session.scalars(select(Drain).order_by(Drain.scope, Drain.name)).all()
+
+
+def drain_of(site: str) -> Drain | None:
+    """What keeps jobs of this site from being begun by anybody."""
+    here = (Drain.scope == DrainScope.SERVICE) | ((Drain.scope == DrainScope.SITE) & (Drain.name == site))
+    return db.session.scalar(select(Drain).where(here).order_by(Drain.scope).limit(1))
+
+
+def serves(site: str) -> bool:
+    """Whether a worker that begins jobs of this site has been seen lately."""
+    able = select(Worker.name).where(_PRESENT, Worker.sites.contains([site]), ~_DRAINED.exists())
+    return bool(db.session.scalar(select(able.exists())))

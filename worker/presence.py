@@ -1,0 +1,56 @@
+"""A worker says that it is here, from its parent process, for as long as it lives."""
+
+import os
+import threading
+from typing import Any
+
+import structlog
+from celery.signals import worker_ready, worker_shutting_down
+from sqlalchemy.exc import OperationalError
+
+from provisioner.config import settings
+from provisioner.db import db, transaction
+from provisioner.workers import service as workers
+from provisioner.workers.service import Presence
+from worker import sandbox
+from worker.main import NAME, flask
+
+EVERY = 10.0  # seconds
+
+log = structlog.get_logger()
+_leaving = threading.Event()
+
+
+def presence() -> Presence:
+    return Presence(NAME, settings().sites.split(","), settings().worker_concurrency, sandbox.active())
+
+
+@worker_ready.connect
+def _arrive(**_: Any) -> None:
+    here = presence()
+    warn = log.warning if here.sandbox == sandbox.NONE else log.info
+    warn("ready", worker=NAME, sites=here.sites, sandbox=here.sandbox, process=os.getpid())
+    threading.Thread(target=_stay, args=[here], daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _leave(**_: Any) -> None:
+    _leaving.set()
+
+
+def _stay(here: Presence) -> None:
+    _said(lambda: workers.arrive(here))
+    while not _leaving.wait(EVERY):
+        _said(lambda: workers.stay(here))
+    _said(lambda: workers.leave(NAME))
+
+
+def _said(say: Any) -> None:
+    with flask.app_context():
+        try:
+            with transaction():
+                say()
+        except OperationalError as error:
+            log.warning("the database is away", error=str(error).splitlines()[0])
+        finally:
+            db.session.remove()
