@@ -47,6 +47,7 @@ ICONS = (
     "check-lg",
     "chevron-right",
     "clock-history",
+    "cpu",
     "download",
     "exclamation-triangle-fill",
     "funnel",

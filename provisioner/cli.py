@@ -23,10 +23,13 @@ from provisioner.foundation import foundation
 from provisioner.hosts import local, service as host_service
 from provisioner.hosts.cli import hosts
 from provisioner.instances.cli import cancel, instances, resolve
+from provisioner.jobs import recovery
 from provisioner.jobs.cli import jobs
 from provisioner.migrations.run import migrate
+from provisioner.output import output_option, reason_option, show_one
 from provisioner.reports.cli import report
 from provisioner.requests.cli import request
+from provisioner.workers.cli import drain, workers
 
 WITHOUT_DATABASE = {"up", "doctor", "demo"}
 HELP = ("-h", "--help")
@@ -61,6 +64,19 @@ def migrate_database() -> None:
     migrate(owner_database_url(settings()))
 
 
+@database.command("recovered")
+@reason_option
+@output_option
+def recovered(reason: str, output: str) -> None:
+    """Say that the database was restored from a backup: what it shows as running needs a person now.
+
+    `provisioner up` notices by itself when the backup went into another database than it came from.
+    """
+    with transaction():
+        jobs_in_doubt = recovery.recover(reason)
+    show_one({"jobs_in_doubt": jobs_in_doubt}, output)
+
+
 @provisioner.command(hidden=True)
 def prepare() -> None:
     """What each start of the service needs: the newest tables, this machine as a host, the catalogue of the folders.
@@ -68,6 +84,10 @@ def prepare() -> None:
     A broken app folder does not keep the service from starting: the catalogue stays as it was.
     """
     migrate(owner_database_url(settings()))
+    with transaction():
+        jobs_in_doubt = recovery.recover_if_restored()
+    if jobs_in_doubt is not None:
+        click.echo(f"the database was restored from a backup: {jobs_in_doubt} jobs need attention", err=True)
     with transaction():
         host_service.register(local.registration(settings()))
     try:
@@ -79,7 +99,10 @@ def prepare() -> None:
 
 for deciding in (cancel, resolve):  # they move the instance, whose room stands above that of the jobs
     jobs.add_command(deciding)
-for command in (administrations, catalogue, demo, doctor, hosts, instances, jobs, report, request, tokens, up, users):
+for command in (
+    administrations, catalogue, demo, doctor, drain, hosts, instances, jobs, report, request, tokens, up, users,
+    workers,
+):  # fmt: skip
     provisioner.add_command(command)
 
 

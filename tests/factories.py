@@ -30,6 +30,8 @@ from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
 from provisioner.requests import service as requests
 from provisioner.requests.service import NewInstance
+from provisioner.workers import service as workers
+from provisioner.workers.service import Presence
 
 numbers = count(1)
 SITE = "here"
@@ -43,7 +45,12 @@ def administration(slug: str = "", kind: str = "commune", **more: Any) -> Admini
         return register.register(NewAdministration(kind=kind, names=names, slug=slug, **more))
 
 
-def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), parameters: tuple[Json, ...] = ()) -> App:
+def app(
+    slug: str = "complaints",
+    versions: tuple[str, ...] = ("1.0", "2.0"),
+    parameters: tuple[Json, ...] = (),
+    concurrency: int = 100,
+) -> App:
     """An app in the catalogue, entered past the folders, for those cost a run of Ansible each."""
     words = {"ar": f"تطبيق {slug}", "fr": f"App {slug}", "en": f"The {slug}"}
     actions = [action.value for action in Action]
@@ -56,7 +63,7 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
         "retry_safe": ["provision", "check"],
         "timeouts": dict.fromkeys(actions, 60),
         "secrets": ["admin_password"],
-        "concurrency": 100,
+        "concurrency": concurrency,
     }
     made = App(
         id=uuid4(), slug=slug, names=words, summary=words, manifest=manifest, parameters=list(parameters), digest="d1"
@@ -72,10 +79,17 @@ def app(slug: str = "complaints", versions: tuple[str, ...] = ("1.0", "2.0"), pa
     return made
 
 
-def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE) -> Host:
+def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE, slots: int = 100) -> Host:
     with transaction():
         facts = {"python": "python3"}
-        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts, slots=100))
+        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts, slots))
+
+
+def worker(name: str = "worker", sites: tuple[str, ...] = (SITE,)) -> str:
+    """A worker that has just announced itself."""
+    with transaction():
+        workers.arrive(Presence(name, list(sites), concurrency=2, sandbox="bwrap"))
+    return name
 
 
 def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
@@ -84,10 +98,10 @@ def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
         return requests.ask_for(NewInstance(administration_id, app, reason="test", **more)).job
 
 
-def asked_to(action: Action, instance_id: UUID, release: str | None = None) -> Job:
+def asked_to(action: Action, instance_id: UUID, release: str | None = None, *, background: bool = False) -> Job:
     """The queued job of an action on an instance."""
     with transaction():
-        return requests.ask(instance_id, action, "test", release).job
+        return requests.ask(instance_id, action, "test", release, background=background).job
 
 
 def claimed(worker: str = "worker", sites: tuple[str, ...] = (SITE,), process: int = 0) -> attempts.Claim:

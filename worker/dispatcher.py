@@ -56,9 +56,13 @@ def sweep() -> None:
 def listen(ringer: Ringer) -> None:
     """Sweep at every call, and every SWEEP seconds, for as long as the connection holds."""
     url = database_url(settings()).replace("+psycopg", "", 1)
-    keepalive = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
     with psycopg.connect(
-        url, autocommit=True, application_name="provisioner dispatcher", connect_timeout=5, **keepalive
+        url,
+        autocommit=True,
+        application_name="provisioner dispatcher",
+        connect_timeout=5,
+        keepalives_idle=5,
+        keepalives_interval=5,
     ) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         while True:

@@ -22,9 +22,10 @@ DOORBELL_EXPIRES = 60
 NAME = settings().worker_name or socket.gethostname()
 
 flask: Flask = foundation(settings())
-app = Celery("worker", broker=celery_broker_url(settings()), include=["worker.tasks", "worker.presence"], set_as_current=False)
+app = Celery("worker", broker=celery_broker_url(settings()), set_as_current=False)
 app.conf.update(
     accept_content=["json"],
+    imports=["worker.tasks", "worker.presence"],
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True},
     task_acks_late=False,

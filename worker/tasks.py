@@ -16,8 +16,8 @@ from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End
-from worker.follow import Follower, Lost
 from provisioner.workers.service import wake
+from worker.follow import Follower, Lost
 from worker.main import NAME, app, flask
 from worker.probe import answers
 from worker.run import Run, sweep_folders

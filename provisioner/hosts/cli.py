@@ -7,6 +7,16 @@ from provisioner.hosts import queries, service
 from provisioner.hosts.schemas import HostView
 from provisioner.output import output_option, reason_option, show, show_one
 
+COLUMNS = {
+    "name": "Name",
+    "address": "Address",
+    "site": "Site",
+    "state": "State",
+    "slots": "Slots",
+    "parked_at": "Parked",
+    "ports": "Ports",
+}
+
 
 @click.group()
 def hosts() -> None:
@@ -17,19 +27,8 @@ def hosts() -> None:
 @output_option
 def list_hosts(output: str) -> None:
     """All hosts."""
-    rows = [
-        {
-            "name": host.name,
-            "address": host.address,
-            "site": host.site,
-            "state": host.state,
-            "slots": host.slots,
-            "parked_at": host.parked_at,
-            "ports": f"{host.port_first}-{host.port_last}",
-        }
-        for host in queries.every()
-    ]
-    show(rows, {"name": "Name", "address": "Address", "site": "Site", "state": "State", "slots": "Slots", "parked_at": "Parked", "ports": "Ports"}, output)
+    rows = [{**HostView().dump(host), "ports": f"{host.port_first}-{host.port_last}"} for host in queries.every()]
+    show(rows, COLUMNS, output)
 
 
 @hosts.command("slots")

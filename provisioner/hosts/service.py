@@ -81,9 +81,7 @@ def set_slots(name: str, slots: int, reason: str) -> Host:
     host = db.session.scalar(select(Host).where(Host.name == name).with_for_update())
     if host is None:
         raise NotFound(kind="host", key=name)
-    audit.record(
-        "host.set_slots", "host", host.id, reason=reason, before={"slots": host.slots}, after={"slots": slots}
-    )
+    audit.record("host.set_slots", "host", host.id, reason=reason, before={"slots": host.slots}, after={"slots": slots})
     host.slots = slots
     return host
 

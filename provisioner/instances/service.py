@@ -163,7 +163,7 @@ def conclude(claim: Claim, outcome: Outcome) -> JobState:
     job = jobs.locked(claim.job_id)
     action = Action(claim.action)
     # What an earlier attempt left behind is known only if the action may be repeated without harm.
-    untouched = not outcome.touched and (claim.attempt == 1 or job.retry_safe)
+    untouched = not outcome.touched and (not job.touched or job.retry_safe)
     known = untouched or is_known(
         action, failed=outcome.end is End.FAILED, serving=_serves_as_before(instance, outcome.report)
     )

@@ -178,6 +178,7 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.state, job.cause = verdict(outcome.end, known=known, again=again)
     if job.giving_way and job.state is JobState.CANCELLED:
         job.cause = Cause.GAVE_WAY
+    job.touched |= outcome.touched
     job.report, job.stopped, job.events_emitted = outcome.report, outcome.stopped, outcome.events_emitted
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()

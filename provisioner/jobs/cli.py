@@ -1,5 +1,6 @@
 """`provisioner jobs`: follow what is being done, stop it, settle it."""
 
+import time
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -7,11 +8,12 @@ from uuid import UUID
 import click
 import orjson
 
+from provisioner.db import db
 from provisioner.jobs import queries, story, waiting
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import EventView, JobDetailView, JobView
-from provisioner.jobs.watch import look, watch
+from provisioner.jobs.watch import POLL, look, watch
 from provisioner.output import OneOf, output_option, show, show_one
 from provisioner.paging import every
 
@@ -51,6 +53,15 @@ def show_job(job_id: UUID, output: str) -> None:
     """All that is known of one job."""
     found = queries.detail(job_id)
     show_one(JobDetailView().dump({**found._mapping, "waits": waiting.why(found)}), output)  # noqa: SLF001 - how a row is read by name
+
+
+@jobs.command("wait")
+@click.option("--worker", help="Only for what this worker carries out.")
+def wait_until_idle(worker: str | None) -> None:
+    """Wait until no job is being carried out any more, as after `provisioner drain begin`."""
+    while queries.running(worker):
+        db.session.rollback()
+        time.sleep(POLL)
 
 
 @jobs.command()

@@ -29,6 +29,7 @@ class Job(Model):
     state: Mapped[JobState]
     retry_safe: Mapped[bool]
     attempt: Mapped[int] = mapped_column(default=0)
+    touched: Mapped[bool] = mapped_column(default=False)  # an attempt may have begun to act on the instance
     max_attempts: Mapped[int] = mapped_column(default=3)
     timeout: Mapped[int]  # seconds for one attempt
     queued_at: Mapped[Created]

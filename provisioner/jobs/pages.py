@@ -67,5 +67,11 @@ def log(job_id: UUID) -> Response:
     return answer
 
 
+@blp.app_template_global()
+def running_by_worker() -> dict[str, int]:
+    """For the page of the workers, whose room stands below."""
+    return queries.running_by_worker()
+
+
 blp.add_app_template_filter(story.line, "log_line")
 blp.add_app_template_filter(story.tone, "log_tone")

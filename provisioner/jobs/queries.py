@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from provisioner.catalogue.models import Release
 from provisioner.db import db
 from provisioner.errors import NotFound
-from provisioner.jobs.lifecycle import OPEN, JobState
+from provisioner.jobs.lifecycle import LEASED, OPEN, JobState
 from provisioner.jobs.models import Job
 from provisioner.paging import Page, PageRequest, page
 
@@ -86,3 +86,16 @@ def tally() -> dict[JobState, int]:
         select(Job.state, func.count().label("jobs")).where(Job.state.in_(OPEN)).group_by(Job.state)
     )
     return {row.state: row.jobs for row in rows}
+
+
+def running(worker: str | None = None) -> int:
+    """How many jobs are being carried out, by anybody or by this worker; those whose worker fell silent count."""
+    whose = true() if worker is None else Job.owner.startswith(f"{worker}:", autoescape=True)
+    return db.session.scalar(select(func.count()).where(Job.state.in_(LEASED), whose)) or 0
+
+
+def running_by_worker() -> dict[str, int]:
+    """The same for each worker that carries out any."""
+    name = func.substring(Job.owner, "^(.*):")
+    rows = db.session.execute(select(name, func.count()).where(Job.state.in_(LEASED)).group_by(name))
+    return {row[0]: row[1] for row in rows}

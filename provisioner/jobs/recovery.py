@@ -38,6 +38,7 @@ def reap() -> int:
 
 def _quiesce(job: Job) -> None:
     job.state = JobState.QUIESCING
+    job.touched = True  # for all we know
     job.cause = Cause.LEASE_LOST
     job.lease_until = soon(settings().quiesce)
 
@@ -78,10 +79,10 @@ def recover_if_restored() -> int | None:
         ),
         {"system": here[0], "oid": here[1]},
     )
-    return None if known is None else recover()
+    return None if known is None else recover("The database is not the one in which these rows were written.")
 
 
-def recover() -> int:
+def recover(reason: str) -> int:
     """After a restore from a backup: nobody knows what happened since to the jobs that it shows as going on.
 
     All of them need a person, as do the waiting ones that may not run twice; fences leap, so that no host takes an
@@ -101,5 +102,5 @@ def recover() -> int:
         job.cause, job.lease_until = Cause.RESTORED, None
         record("job.recover", job, outcome=job.state, after={"state": job.state})
     db.session.execute(text("UPDATE fence SET value = value + :leap"), {"leap": LEAP})
-    audit.record("service.recover", "service", "jobs", after={"jobs": len(unsure)})
+    audit.record("service.recover", "service", "jobs", after={"jobs": len(unsure)}, reason=reason)
     return len(unsure)

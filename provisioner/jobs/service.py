@@ -115,7 +115,7 @@ def cancel(job_id: UUID, reason: str) -> Job:
     Where an earlier attempt may have left something half done, a person must look first.
     """
     job = locked(job_id)
-    if job.state is JobState.QUEUED and job.attempt > 0 and not job.retry_safe:
+    if job.state is JobState.QUEUED and job.touched and not job.retry_safe:
         job.state, job.cause = JobState.NEEDS_ATTENTION, Cause.CANCELLED
     elif job.state is JobState.QUEUED:
         _end(job, JobState.CANCELLED, Cause.CANCELLED)

@@ -22,6 +22,7 @@ from provisioner.requests.idempotency import Answer, NoKey, key, once
 from provisioner.requests.schemas import (
     ActRequest,
     AskingHeaders,
+    CheckRequest,
     NewInstanceRequest,
     PlanView,
     RequestDetailView,
@@ -95,7 +96,7 @@ def update(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
 
 @blp.route("/instances/<uuid:instance_id>/check", methods=["POST"])
 @requires(Right.OPERATE)
-@_accepting(ActRequest)
+@_accepting(CheckRequest)
 def check(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     """Look at the instance on its host; change nothing."""
     return _asked(given, how, lambda: service.ask(instance_id, Action.CHECK, **wanted))

@@ -78,10 +78,11 @@ def update(instance: str, release: str | None, reason: str) -> Accepted:
 
 @request.command()
 @click.argument("instance")
+@click.option("--background", is_flag=True, help="For sweeps: behind the jobs of people, and stopped for them.")
 @_asking
-def check(instance: str, reason: str) -> Accepted:
+def check(instance: str, reason: str, *, background: bool) -> Accepted:
     """Look at an instance on its host; change nothing."""
-    return service.ask(instances.referred(instance), Action.CHECK, reason)
+    return service.ask(instances.referred(instance), Action.CHECK, reason, background=background)
 
 
 @request.command()

@@ -25,6 +25,13 @@ class ActRequest(Schema):
     reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
 
 
+class CheckRequest(ActRequest):
+    background = fields.Boolean(
+        load_default=False,
+        metadata={"description": "For sweeps: it waits behind the jobs of people, and is stopped for them."},
+    )
+
+
 class UpdateRequest(ActRequest):
     release = fields.String(load_default=None, metadata={"description": "Without it: the newest current one."})
 

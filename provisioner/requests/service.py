@@ -120,13 +120,18 @@ def _refuse_second(administration_id: UUID, app: App, environment: Environment) 
         )
 
 
-def ask(instance_id: UUID, action: Action, reason: str, release: str | None = None) -> Accepted:
-    """Ask for an action on an instance that exists. An update goes to `release`, or to the newest current one."""
+def ask(
+    instance_id: UUID, action: Action, reason: str, release: str | None = None, *, background: bool = False
+) -> Accepted:
+    """Ask for an action on an instance that exists. An update goes to `release`, or to the newest current one.
+
+    What is asked for in the background waits behind everything else, and gives way to what people ask for.
+    """
     instance = instances.held(instance_id)
     app = catalogue.app_by_id(instance.app_id)
     if action not in app.manifest["actions"]:
         raise Conflict("%(app)s does not offer the action %(action)s.", app=app.slug, action=action)
-    return _start(action, instance, _target(instance, app, action, release), reason)
+    return _start(action, instance, _target(instance, app, action, release), reason, background=background)
 
 
 def _target(instance: Instance, app: App, action: Action, wanted: str | None) -> Release:
@@ -145,6 +150,6 @@ def _refuse_backwards(instance: Instance, target: Release) -> None:
         raise Conflict("%(version)s is not newer than %(applied)s.", version=target.version, applied=applied.version)
 
 
-def _start(action: Action, instance: Instance, release: Release, reason: str) -> Accepted:
+def _start(action: Action, instance: Instance, release: Release, reason: str, *, background: bool = False) -> Accepted:
     request = _approved(_plan(action, instance, release), reason, instance.administration_id)
-    return Accepted(request, instances.begin(instance, action, release, request.id))
+    return Accepted(request, instances.begin(instance, action, release, request.id, background=background))

@@ -7,6 +7,7 @@ from flask_smorest import Blueprint
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.db import transaction
+from provisioner.listing import IN_QUERY, DryRunQuery
 from provisioner.workers import queries, service
 from provisioner.workers.schemas import DrainRequest, DrainsView, WorkersView
 
@@ -26,30 +27,32 @@ def workers() -> dict[str, Any]:
 @blp.response(200, DrainsView)
 def drains() -> dict[str, Any]:
     """Where nothing new is begun at present."""
-    return {"items": queries.drains(), "next": None}
+    return _drains()
 
 
 @blp.route("/drains", methods=["POST"])
 @requires(Right.ADMINISTER)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(DrainRequest)
 @blp.response(200, DrainsView)
-def drain(wanted: dict[str, Any]) -> dict[str, Any]:
+def drain(how: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """Begin nothing new there; what runs comes to its end."""
-    with transaction():
+    with transaction(**how):
         service.drain(**wanted)
-    return drains_now()
+        return _drains()
 
 
 @blp.route("/drains/end", methods=["POST"])
 @requires(Right.ADMINISTER)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(DrainRequest)
 @blp.response(200, DrainsView)
-def end_drain(wanted: dict[str, Any]) -> dict[str, Any]:
+def end_drain(how: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """Begin jobs there again."""
-    with transaction():
+    with transaction(**how):
         service.end_drain(**wanted)
-    return drains_now()
+        return _drains()
 
 
-def drains_now() -> dict[str, Any]:
+def _drains() -> dict[str, Any]:
     return {"items": queries.drains(), "next": None}

@@ -19,16 +19,16 @@ _DRAINED = select(Drain.reason).where(Drain.scope == DrainScope.WORKER, Drain.na
 def every() -> Sequence[Any]:
     """All workers by name: an estate has a few dozen.
 
-    Columns: name, sites, concurrency, sandbox, started_at, seen_at, present (seen lately), draining (the reason, if so).
+    Columns: name, sites, concurrency, sandbox, started_at, seen_at, present (seen lately), draining (why, if so).
     """
     drained = _DRAINED.scalar_subquery().label("draining")
     query = select(*Worker.__table__.columns, _PRESENT.label("present"), drained)
     return db.session.execute(query.order_by(Worker.name)).all()
 
 
-def drains() -> Sequence[Drain]:
-    """Where nothing new is begun at present, and why."""
-    return db.session.scalars(select(Drain).order_by(Drain.scope, Drain.name)).all()
+def drains() -> Sequence[Any]:
+    """Where nothing new is begun at present, and why: scope, name, reason, since."""
+    return db.session.execute(select(*Drain.__table__.columns).order_by(Drain.scope, Drain.name)).all()
 
 
 def drain_of(site: str) -> Drain | None:

@@ -1,7 +1,7 @@
 """What comes in and goes out about workers and drains, for the API and forms alike."""
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
+from marshmallow.validate import Length, Regexp
 
 from provisioner.workers.lifecycle import DrainScope
 
@@ -12,7 +12,7 @@ class WorkerView(Schema):
     name = fields.String()
     sites = fields.List(fields.String(), metadata={"description": "The sites whose jobs it takes."})
     concurrency = fields.Integer(metadata={"description": "How many runs it carries out at once."})
-    sandbox = fields.String(metadata={"description": "How it fences in its runs; `none` where the machine allows no way."})
+    sandbox = fields.String(metadata={"description": "How it fences in its runs; `none` where nothing does."})
     started_at = fields.AwareDateTime()
     seen_at = fields.AwareDateTime()
     present = fields.Boolean(metadata={"description": "It has been seen within the last half minute."})
@@ -35,6 +35,13 @@ class DrainPlace(Schema):
 
 class DrainRequest(DrainPlace):
     reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
+
+
+class DrainForm(Schema):
+    """For pages: the place in one choice, `service`, `site:<name>` or `worker:<name>`."""
+
+    place = fields.String(required=True, validate=Regexp("service|(site|worker):.+"))
+    reason = fields.String(required=True, validate=REASON)
 
 
 class DrainView(DrainRequest):

@@ -69,12 +69,14 @@ def test_a_list_that_cannot_be_asked_for_is_refused(api: Api, query: str) -> Non
 
 
 def test_a_job_says_what_it_is_about_and_how_many_wait_before_it(api: Api, administration: Administration) -> None:
+    factories.worker()
     factories.asked(factories.administration().id)
     asked = factories.asked(administration.id, release="1.0")
 
     job = api.get(f"/jobs/{asked.id}").json
 
-    assert (job["action"], job["release"], job["state"], job["ahead"]) == ("provision", "1.0", "queued", 1)
+    assert (job["action"], job["release"], job["state"]) == ("provision", "1.0", "queued")
+    assert (job["waits"]["reason"], job["waits"]["ahead"]) == ("turn", 1)
     assert job["instance_id"] == str(asked.instance_id)
 
 
@@ -84,7 +86,7 @@ def test_a_job_that_has_ended_stays_readable(api: Api, administration: Administr
 
     job = api.get(f"/jobs/{asked.id}").json
 
-    assert (job["state"], job["ahead"], job["report"]["url"]) == ("succeeded", None, "http://x/")
+    assert (job["state"], job["waits"], job["report"]["url"]) == ("succeeded", None, "http://x/")
     assert job["finished_at"] is not None
 
 

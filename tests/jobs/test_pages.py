@@ -79,6 +79,7 @@ def test_the_list_asks_the_database_the_same_number_of_questions_however_long_it
 
 
 def test_a_job_that_waits_says_how_many_are_before_it(app: Flask, job: Job) -> None:
+    factories.worker()
     behind = factories.asked(factories.administration().id)
     visitor = Visitor(app, Role.VIEWER)
 

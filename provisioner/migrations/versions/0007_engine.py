@@ -28,10 +28,12 @@ def upgrade() -> None:
         ADD COLUMN host_id uuid REFERENCES host (id),
         ADD COLUMN background boolean NOT NULL DEFAULT false,
         ADD COLUMN giving_way boolean NOT NULL DEFAULT false,
+        ADD COLUMN touched boolean NOT NULL DEFAULT false,
         ADD COLUMN not_before timestamptz,
         ADD COLUMN stopped jsonb,
         ADD CONSTRAINT ck_job_gives_way CHECK (background OR NOT giving_way),
         ADD CONSTRAINT ck_job_never_gives_way_twice CHECK (NOT (giving_way AND state IN ('queued', 'needs_attention')));
+    UPDATE job SET touched = true WHERE attempt > 0;
     UPDATE job SET app_id = release.app_id, host_id = instance.host_id
         FROM release, instance WHERE release.id = job.release_id AND instance.id = job.instance_id;
     ALTER TABLE job ALTER COLUMN app_id SET NOT NULL, ALTER COLUMN host_id SET NOT NULL;
