@@ -22,6 +22,7 @@ PYTHON = (sys.executable, "-m")
 # As root it would warn on each start; its messages are JSON without arguments, so nothing runs that is not ours.
 CELERY = (sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery")
 WEB = "--worker-class=gthread --workers=2 --threads=32 --graceful-timeout=3 --log-level=warning --no-control-socket"
+LONGEST_FINISH = 15 * 60  # seconds in which a worker may bring its runs to an end
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,13 @@ def programs(stage: Stage) -> list[Service]:
             ready=partial(web_answers, stage.settings.bind, stage.port),
             pass_fds=[stage.listener.fileno()],
         ),
-        Service("worker", [*CELERY, "--quiet", "--app=worker.main", *worker.split()], environment),
+        Service(
+            "worker",
+            [*CELERY, "--quiet", "--app=worker.main", *worker.split()],
+            environment,
+            grace=LONGEST_FINISH,
+            finishes=True,
+        ),
         Service("dispatcher", [*PYTHON, "worker.dispatcher"], environment),
     ]
 
@@ -102,4 +109,4 @@ def _run(stage: Stage, after_ready: Sequence[str], plan: Plan) -> None:
             with console.hushed():
                 keeper.run(Service("command", after_ready, stage.environment, terminal=True))
         keeper.watch()
-        console.say("stopping")
+        console.say("stopping; playbooks that run come to their end first, unless another signal hurries this")

@@ -62,6 +62,7 @@ class Keeper:
     ) -> None:
         with self._open:  # the last to go is the guardian, and with it whatever is left
             children = [kept.child for kept in reversed(self._kept)]
+            self._stop([child for child in children if child.service.finishes])
             self._stop([child for child in children if not child.service.vital])
             self._stop([child for child in children if child.service.vital])
 

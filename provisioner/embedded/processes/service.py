@@ -37,4 +37,5 @@ class Service:
     vital: bool = False  # when it cannot be started again, everything stops
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10  # how long it may take to stop
+    finishes: bool = False  # it brings to an end what it does, and needs the others for that
     pass_fds: Sequence[int] = ()
