@@ -52,6 +52,7 @@ ICONS = (
     "exclamation-triangle-fill",
     "funnel",
     "grid",
+    "hdd-network",
     "hdd-stack",
     "hourglass-split",
     "house",

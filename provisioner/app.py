@@ -9,7 +9,7 @@ from provisioner.administrations import api as administrations_api, pages as adm
 from provisioner.catalogue import api as catalogue_api, pages as catalogue_pages
 from provisioner.config import Settings, settings as read_settings
 from provisioner.foundation import foundation
-from provisioner.hosts import api as hosts_api
+from provisioner.hosts import api as hosts_api, pages as hosts_pages
 from provisioner.instances import api as instances_api, pages as instances_pages
 from provisioner.jobs import api as jobs_api, pages as jobs_pages
 from provisioner.log import init_logging
@@ -35,6 +35,7 @@ PAGES = (
     accounts_pages,
     administrations_pages,
     catalogue_pages,
+    hosts_pages,
     instances_pages,
     jobs_pages,
     requests_pages,

@@ -97,11 +97,13 @@ OBJECTS = {
     "account": _l("Account"),
     "administration": _l("Administration"),
     "app": _l("App"),
+    "drain": _l("Drain"),
     "host": _l("Server"),
     "instance": _l("Instance"),
     "job": _l("Job"),
     "path": _l("Page"),
     "request": _l("Request"),
+    "service": _l("Service"),
     "token": _l("Token"),
 }
 

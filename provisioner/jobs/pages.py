@@ -73,5 +73,11 @@ def running_by_worker() -> dict[str, int]:
     return queries.running_by_worker()
 
 
+@blp.app_template_global()
+def acting_by_host() -> dict[UUID, int]:
+    """For the page of the servers, whose room stands below."""
+    return queries.acting_by_host()
+
+
 blp.add_app_template_filter(story.line, "log_line")
 blp.add_app_template_filter(story.tone, "log_tone")

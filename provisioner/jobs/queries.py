@@ -99,3 +99,9 @@ def running_by_worker() -> dict[str, int]:
     name = func.substring(Job.owner, "^(.*):")
     rows = db.session.execute(select(name, func.count()).where(Job.state.in_(LEASED)).group_by(name))
     return {row[0]: row[1] for row in rows}
+
+
+def acting_by_host() -> dict[UUID, int]:
+    """How many jobs are being carried out on each host that has any."""
+    rows = db.session.execute(select(Job.host_id, func.count()).where(Job.state.in_(LEASED)).group_by(Job.host_id))
+    return {row[0]: row[1] for row in rows}

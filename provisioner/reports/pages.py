@@ -7,6 +7,7 @@ from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations, search
 from provisioner.administrations.kinds import Kind
 from provisioner.catalogue import queries as catalogue
+from provisioner.hosts import queries as hosts
 from provisioner.instances import queries as instances
 from provisioner.instances.lifecycle import State
 from provisioner.jobs import queries as jobs
@@ -19,6 +20,7 @@ from provisioner.reports import queries
 from provisioner.reports.asking import event_filter, inventory_file, inventory_filter
 from provisioner.reports.schemas import AuditQuery, InventoryFilters, InventoryQuery
 from provisioner.reports.sentences import sentence
+from provisioner.workers import queries as workers
 
 blp = Blueprint("reports", __name__)
 
@@ -41,6 +43,8 @@ def home() -> str:
         apps=catalogue.apps(),
         counts=instances.tally(),
         administrations=search.find(search.Filter(closed=False), COUNTED, language()).total,
+        drains=workers.drains(),
+        parked=[host for host in hosts.every() if host.parked_at],
     )
 
 
