@@ -134,6 +134,12 @@ def reaped() -> int:
         return recovery.reap()
 
 
+def rested() -> None:
+    """What was cut off has had its time to die, and hosts that did not answer theirs to come back."""
+    with transaction() as session:
+        session.execute(text("UPDATE job SET not_before = clock_timestamp() WHERE not_before IS NOT NULL"))
+
+
 def job(job_id: UUID) -> Job:
     """The job as it is in the database now."""
     db.session.expire_all()

@@ -95,7 +95,7 @@ def recover(reason: str) -> int:
         .execution_options(populate_existing=True)
     ).all()
     for job in unsure:
-        if job.giving_way:  # it changed nothing, and another job waits for its place
+        if job.background:  # it changed nothing, and must not keep people waiting
             job.state, job.finished_at = JobState.CANCELLED, func.clock_timestamp()
         else:
             job.state = JobState.NEEDS_ATTENTION

@@ -8,8 +8,8 @@ from provisioner.errors import OperationInProgress
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import recovery
-from provisioner.jobs.lifecycle import Cause, JobState
+from provisioner.jobs import attempts, recovery
+from provisioner.jobs.lifecycle import Cause, End, JobState, Resolution
 from tests import factories
 
 
@@ -66,3 +66,20 @@ def test_a_worker_that_keeps_its_lease_is_never_reaped(administration: Administr
     with transaction():
         assert recovery.reap() == 0
     assert factories.job(asked.id).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize("resolution", [Resolution.RETRY, Resolution.FAILED])
+def test_what_a_person_decides_on_begins_only_when_nothing_of_what_was_cut_off_can_act(
+    instance: Instance, resolution: Resolution
+) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+    assert factories.concluded(factories.claimed(), End.BROKEN) is JobState.NEEDS_ATTENTION
+    with transaction():
+        instances.resolve(update.id, resolution, "looked at it")
+    if resolution is Resolution.FAILED:
+        factories.asked_to(Action.CHECK, instance.id)
+
+    with transaction():
+        assert attempts.claim("worker", [factories.SITE]) is None
+    factories.rested()
+    assert factories.claimed()

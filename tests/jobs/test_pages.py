@@ -191,6 +191,7 @@ def test_the_story_of_a_second_attempt_follows_that_of_the_first(app: Flask, ins
     factories.concluded(first, End.BROKEN)
     operator = Visitor(app, Role.OPERATOR)
     operator.post(f"/jobs/{job.id}/resolve", resolution="retry", reason="the server is back")
+    factories.rested()
     second = factories.claimed()
     store(second, told(1))
     factories.concluded(second)

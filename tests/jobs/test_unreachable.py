@@ -35,11 +35,6 @@ def found_again() -> None:
         breaker.reopen(parked.id)
 
 
-def pause_over() -> None:
-    with transaction() as session:
-        session.execute(text("UPDATE job SET not_before = clock_timestamp() WHERE not_before IS NOT NULL"))
-
-
 def test_an_attempt_that_could_not_reach_its_host_is_made_again_later(instance: Instance) -> None:
     update = factories.asked_to(Action.UPDATE, instance.id)
 
@@ -50,7 +45,7 @@ def test_an_attempt_that_could_not_reach_its_host_is_made_again_later(instance: 
     assert kept.not_before > db.session.scalars(select(func.clock_timestamp())).one()
     found_again()
     assert next_claim() is None, "the pause is not over"
-    pause_over()
+    factories.rested()
     assert factories.claimed().attempt == 2
 
 
@@ -67,7 +62,7 @@ def test_a_host_that_does_not_answer_is_parked_and_only_its_jobs_wait(administra
     other = factories.asked(factories.administration().id)
     with transaction():
         factories.job(other.id).host_id = elsewhere_id
-    pause_over()
+    factories.rested()
 
     assert host().parked_at is not None
     claim = next_claim()
@@ -99,7 +94,7 @@ def test_a_host_that_is_never_found_again_fails_the_job_when_its_attempts_are_us
         state = factories.concluded(factories.claimed(), End.UNREACHABLE, touched=False)
         if state is JobState.QUEUED:
             found_again()
-            pause_over()
+            factories.rested()
 
     assert (state, factories.job(update.id).cause) == (JobState.FAILED, Cause.UNREACHABLE)
     assert instance.desired_release_id == instance.applied_release_id
