@@ -7,10 +7,20 @@ from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.jobs import queries
+from provisioner.jobs import failures, queries, search, story
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.schemas import EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
+from provisioner.jobs.schemas import (
+    EventsQuery,
+    EventsView,
+    FailuresQuery,
+    FailureView,
+    FoundView,
+    JobDetailView,
+    JobsQuery,
+    JobView,
+    SearchQuery,
+)
 from provisioner.jobs.watch import look
 from provisioner.listing import IN_QUERY, answered, page_of, taken
 
@@ -27,6 +37,24 @@ def jobs(given: dict[str, Any]) -> Any:
     return answered(queries.find(queries.Filter(**given), which))
 
 
+@blp.route("/events")
+@requires(Right.VIEW)
+@blp.arguments(SearchQuery, **IN_QUERY)
+@blp.response(200, page_of(FoundView))
+def find(given: dict[str, Any]) -> Any:
+    """Words in what all runs said, the newest first."""
+    return answered(search.find(given["text"], taken(given)))
+
+
+@blp.route("/failures")
+@requires(Right.VIEW)
+@blp.arguments(FailuresQuery, **IN_QUERY)
+@blp.response(200, page_of(FailureView))
+def causes(given: dict[str, Any]) -> Any:
+    """What failed and how often, the same causes together; the one that came last is the first."""
+    return answered(failures.groups(taken(given), given["days"] or None))
+
+
 @blp.route("/<uuid:job_id>")
 @requires(Right.VIEW)
 @blp.response(200, JobDetailView)
@@ -34,7 +62,8 @@ def job(job_id: UUID) -> dict[str, Any]:
     """One job; it stays readable for good."""
     found = queries.detail(job_id)
     ahead = queries.jobs_ahead(found) if found.state is JobState.QUEUED else None
-    return {**found._mapping, "ahead": ahead}  # noqa: SLF001 - how a row is read by name
+    failed = next(iter(story.failed_tasks(found)), None)
+    return {**found._mapping, "ahead": ahead, "failure": failed}  # noqa: SLF001 - how a row is read by name
 
 
 @blp.route("/<uuid:job_id>/events")

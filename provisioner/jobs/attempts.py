@@ -15,6 +15,7 @@ from provisioner.audit import service as audit
 from provisioner.config import settings
 from provisioner.db import Json, db
 from provisioner.hosts import service as hosts
+from provisioner.jobs import failures
 from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, backoff, verdict
 from provisioner.jobs.models import Job
 from provisioner.jobs.service import wake
@@ -178,7 +179,9 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.state, job.cause = verdict(outcome.end, known=known, again=again)
     if job.giving_way and job.state is JobState.CANCELLED:
         job.cause = Cause.GAVE_WAY
-    job.report, job.stopped, job.events_emitted = outcome.report, outcome.stopped, outcome.events_emitted
+    job.report, job.stopped = outcome.report, outcome.stopped
+    job.events_emitted = max(outcome.events_emitted, job.events_stored)  # a worker that failed cannot say how many
+    job.fingerprint = None if outcome.end is End.SUCCEEDED else failures.recognised(job)
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
     if again:

@@ -7,10 +7,10 @@ from uuid import UUID
 import click
 import orjson
 
-from provisioner.jobs import queries, story
+from provisioner.jobs import failures, queries, search, story
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.schemas import EventView, JobDetailView, JobView
+from provisioner.jobs.schemas import EventView, FailureView, FoundView, JobDetailView, JobView
 from provisioner.jobs.watch import look, watch
 from provisioner.output import OneOf, output_option, show, show_one
 from provisioner.paging import every
@@ -25,6 +25,8 @@ COLUMNS = {
     "finished_at": "Finished",
     "instance_id": "Instance",
 }
+
+CAUSES = {"jobs": "Jobs", "instances": "Instances", "last_seen": "Last", "task": "Task", "advice": "What it means"}
 
 
 @click.group()
@@ -48,8 +50,33 @@ def list_jobs(state: JobState | None, instance: UUID | None, limit: int, output:
 @click.argument("job_id", type=click.UUID)
 @output_option
 def show_job(job_id: UUID, output: str) -> None:
-    """All that is known of one job."""
-    show_one(JobDetailView(exclude=["ahead"]).dump(queries.detail(job_id)), output)
+    """All that is known of one job; of a failed one also what that means."""
+    job = queries.detail(job_id)
+    failed = next(iter(story.failed_tasks(job)), None)
+    facts = JobDetailView(exclude=["ahead"]).dump({**job._mapping, "failure": failed})  # noqa: SLF001 - read by name
+    if failed and output == "table":
+        facts["failure"] = f"{failed.role or '-'}: {failed.task}\n{failed.message}\n{facts['failure']['advice']}"
+    show_one(facts, output)
+
+
+@jobs.command("search")
+@click.argument("text")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@output_option
+def find(text: str, limit: int, output: str) -> None:
+    """Words in what all runs said, the newest first."""
+    found = islice(every(lambda which: search.find(text, which)), limit)
+    show(FoundView(many=True).dump(found), {"at": "When", "job_id": "Job", "task": "Task", "text": "Said"}, output)
+
+
+@jobs.command("failures")
+@click.option("--days", type=click.IntRange(0), default=failures.DAYS, show_default=True, help="0: all there are.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@output_option
+def causes(days: int, limit: int, output: str) -> None:
+    """What failed and how often, the same causes together."""
+    found = islice(every(lambda which: failures.groups(which, days or None)), limit)
+    show(FailureView(many=True).dump(found), CAUSES, output)
 
 
 @jobs.command()
