@@ -37,6 +37,65 @@ CAUSES = {
     "restored": _l("The service's database was restored from a backup while it was open."),
 }
 
+# What a failed task means: what happened, and what to do.
+EXPLANATIONS = {
+    "unknown": _l("This failure is not a known one. The message and the log say what the step itself said."),
+    "disk_full": _l("The disk is full. Free space on the server, then run the job again."),
+    "out_of_memory": _l("The server has no memory left. Stop what uses it or add some, then run the job again."),
+    "host_key_changed": _l(
+        "The server shows another host key than the one that is known. Find out why; enter the new key only if the "
+        "change is explained."
+    ),
+    "login_refused": _l("The server refused the login of the service. Check its account and key on the server."),
+    "host_unreachable": _l("The server did not answer. Check that it runs and that the network reaches it."),
+    "old_fence": _l(
+        "The server has already served a newer job of this instance, so it refused this one. Nothing was changed. "
+        "Look at the newer job."
+    ),
+    "not_prepared": _l(
+        "The server lacks something that every instance needs. Nothing was changed. Prepare the server."
+    ),
+    "went_back": _l(
+        "The update failed and the instance is back on its release of before, with its data. Mend what the message "
+        "names, then update again."
+    ),
+    "packages": _l(
+        "The app's packages could not be fetched or installed. Check that the package index can be reached and has "
+        "them, then run the job again."
+    ),
+    "port_taken": _l("The port of the instance is used by another program. Stop that program, then run the job again."),
+    "database_refused": _l(
+        "The database refused what was asked. Check the roles and rights in the server's PostgreSQL."
+    ),
+    "database_missing": _l(
+        "The database of the instance is not there. Provision it again, or restore it from a backup."
+    ),
+    "database_away": _l(
+        "The database did not answer. Check that the server's PostgreSQL runs, then run the job again."
+    ),
+    "backup_failed": _l(
+        "No backup could be taken, so nothing was changed. Mend what the message names, then run it again."
+    ),
+    "backup_unreadable": _l(
+        "The backup could not be read back whole. Do not rely on it: look at the instance, and use an older backup."
+    ),
+    "migration_failed": _l(
+        "The app could not bring its data to this release. Its authors can tell from the message what is wrong."
+    ),
+    "service_down": _l("The app was started and did not stay up. Its last words are in the message."),
+    "unhealthy": _l("The app runs but does not answer as it should. Read its own log on the server."),
+    "permission_denied": _l(
+        "The service may not read or write something there. Check the owner and rights of what is named."
+    ),
+    "name_unresolved": _l(
+        "A name was not found in the DNS. Check the name and the server's DNS, then run the job again."
+    ),
+    "took_too_long": _l("Something did not answer in time. Check what the message names, then run the job again."),
+    "playbook_error": _l(
+        "The app's playbook has a mistake. Its authors have to mend it; running it again will not help."
+    ),
+}
+
 RESOLUTIONS = {
     "retry": _l("Run it again"),
     "succeeded": _l("Mark as succeeded"),
@@ -122,6 +181,7 @@ LABELS = {
     "action": ACTIONS,
     "verb": VERBS,
     "cause": CAUSES,
+    "explanation": EXPLANATIONS,
     "resolution": RESOLUTIONS,
     "administration": ADMINISTRATION_KINDS,
     "name": NAME_TYPES,

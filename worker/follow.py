@@ -91,7 +91,7 @@ class Follower:
     def _flush(self) -> None:
         try:
             with transaction():
-                events.store(self._claim, self._waiting[:FLUSH_AT])
+                events.store(self._claim, self._waiting[:FLUSH_AT], self._emitted)
         except OperationalError:
             self._still_ours()
             return

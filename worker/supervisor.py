@@ -82,11 +82,12 @@ def told(event: dict[str, Any], counter: int) -> dict[str, Any]:
     result = data.get("res") or {}
     return {
         "counter": counter,
-        "kind": event["event"],
+        "kind": "runner_on_ignored" if data.get("ignore_errors") else event["event"],
         "stdout": _short(event.get("stdout", "")),
         "play": str(data.get("play", "")),
         "role": str(data.get("role", "")),
         "task": str(data.get("task", "")),
+        "module": str(data.get("task_action", "")),
         "host": str(data.get("host", "")),
         "changed": bool(result.get("changed", False)),
         "result": {key: _short(result[key]) for key in KEPT_RESULT if result.get(key)},

@@ -25,7 +25,7 @@ from provisioner.errors import DomainError
 from provisioner.instances import queries as instances, secrets
 from provisioner.instances.lifecycle import Action, Environment, State
 from provisioner.instances.models import Instance
-from provisioner.jobs import events, queries as jobs
+from provisioner.jobs import queries as jobs, steps
 from provisioner.jobs.lifecycle import OPEN, JobState
 from provisioner.requests import service as requests
 from provisioner.requests.service import NewInstance
@@ -102,7 +102,7 @@ def _follow(console: Console, job_ids: Sequence[UUID]) -> None:
         while waiting:
             for job_id in tuple(waiting):
                 state = jobs.by_id(job_id).state
-                progress.update(lines[job_id], step=events.latest_task(job_id) or state)
+                progress.update(lines[job_id], step=steps.latest_task(job_id) or state)
                 if state not in OPEN or state is JobState.NEEDS_ATTENTION:
                     waiting.discard(job_id)
                     progress.update(lines[job_id], total=1, completed=1, step=state)

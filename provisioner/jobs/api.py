@@ -7,9 +7,19 @@ from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.jobs import queries, waiting
+from provisioner.jobs import failures, queries, search, story, waiting
 from provisioner.jobs.events import Cursor
-from provisioner.jobs.schemas import EventsQuery, EventsView, JobDetailView, JobsQuery, JobView
+from provisioner.jobs.schemas import (
+    EventsQuery,
+    EventsView,
+    FailuresQuery,
+    FailureView,
+    FoundView,
+    JobDetailView,
+    JobsQuery,
+    JobView,
+    SearchQuery,
+)
 from provisioner.jobs.watch import look
 from provisioner.listing import IN_QUERY, answered, page_of, taken
 
@@ -26,13 +36,32 @@ def jobs(given: dict[str, Any]) -> Any:
     return answered(queries.find(queries.Filter(**given), which))
 
 
+@blp.route("/events")
+@requires(Right.VIEW)
+@blp.arguments(SearchQuery, **IN_QUERY)
+@blp.response(200, page_of(FoundView))
+def find(given: dict[str, Any]) -> Any:
+    """Words in what all runs said, the newest first."""
+    return answered(search.find(given["text"], taken(given)))
+
+
+@blp.route("/failures")
+@requires(Right.VIEW)
+@blp.arguments(FailuresQuery, **IN_QUERY)
+@blp.response(200, page_of(FailureView))
+def causes(given: dict[str, Any]) -> Any:
+    """What failed and how often, the same causes together; the one that came last is the first."""
+    return answered(failures.groups(taken(given), given["days"] or None))
+
+
 @blp.route("/<uuid:job_id>")
 @requires(Right.VIEW)
 @blp.response(200, JobDetailView)
 def job(job_id: UUID) -> dict[str, Any]:
     """One job; it stays readable for good."""
     found = queries.detail(job_id)
-    return {**found._mapping, "waits": waiting.why(found)}  # noqa: SLF001 - how a row is read by name
+    failed = next(iter(story.failed_tasks(found)), None)
+    return {**found._mapping, "waits": waiting.why(found), "failure": failed}  # noqa: SLF001 - how a row is read by name
 
 
 @blp.route("/<uuid:job_id>/events")

@@ -15,6 +15,7 @@ from provisioner.audit import service as audit
 from provisioner.config import settings
 from provisioner.db import Json, db
 from provisioner.hosts import service as hosts
+from provisioner.jobs import failures
 from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, acts_on, backoff, verdict
 from provisioner.jobs.models import Job
 from provisioner.workers.service import wake
@@ -179,7 +180,9 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     if job.giving_way and job.state is JobState.CANCELLED:
         job.cause = Cause.GAVE_WAY
     job.touched |= outcome.touched
-    job.report, job.stopped, job.events_emitted = outcome.report, outcome.stopped, outcome.events_emitted
+    job.report, job.stopped = outcome.report, outcome.stopped
+    job.events_emitted = max(outcome.events_emitted, job.events_stored)  # a worker that failed cannot say how many
+    job.fingerprint = None if outcome.end is End.SUCCEEDED else failures.recognised(job)
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
     if acts_on(outcome.end, job.state):  # a person's retry waits for its end, too

@@ -9,10 +9,10 @@ import click
 import orjson
 
 from provisioner.db import db
-from provisioner.jobs import queries, story, waiting
+from provisioner.jobs import failures, queries, search, story, waiting
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.schemas import EventView, JobDetailView, JobView
+from provisioner.jobs.schemas import EventView, FailureView, FoundView, JobDetailView, JobView
 from provisioner.jobs.watch import POLL, look, watch
 from provisioner.output import OneOf, output_option, show, show_one
 from provisioner.paging import every
@@ -27,6 +27,8 @@ COLUMNS = {
     "finished_at": "Finished",
     "instance_id": "Instance",
 }
+
+CAUSES = {"jobs": "Jobs", "instances": "Instances", "last_seen": "Last", "task": "Task", "advice": "What it means"}
 
 
 @click.group()
@@ -50,9 +52,34 @@ def list_jobs(state: JobState | None, instance: UUID | None, limit: int, output:
 @click.argument("job_id", type=click.UUID)
 @output_option
 def show_job(job_id: UUID, output: str) -> None:
-    """All that is known of one job."""
-    found = queries.detail(job_id)
-    show_one(JobDetailView().dump({**found._mapping, "waits": waiting.why(found)}), output)  # noqa: SLF001 - how a row is read by name
+    """All that is known of one job; of a failed one also what that means."""
+    job = queries.detail(job_id)
+    failed = next(iter(story.failed_tasks(job)), None)
+    known = {**job._mapping, "waits": waiting.why(job), "failure": failed}  # noqa: SLF001 - how a row is read by name
+    facts = JobDetailView().dump(known)
+    if failed and output == "table":
+        facts["failure"] = f"{failed.role or '-'}: {failed.task}\n{failed.message}\n{facts['failure']['advice']}"
+    show_one(facts, output)
+
+
+@jobs.command("search")
+@click.argument("text")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@output_option
+def find(text: str, limit: int, output: str) -> None:
+    """Words in what all runs said, the newest first."""
+    found = islice(every(lambda which: search.find(text, which)), limit)
+    show(FoundView(many=True).dump(found), {"at": "When", "job_id": "Job", "task": "Task", "text": "Said"}, output)
+
+
+@jobs.command("failures")
+@click.option("--days", type=click.IntRange(0), default=failures.DAYS, show_default=True, help="0: all there are.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@output_option
+def causes(days: int, limit: int, output: str) -> None:
+    """What failed and how often, the same causes together."""
+    found = islice(every(lambda which: failures.groups(which, days or None)), limit)
+    show(FailureView(many=True).dump(found), CAUSES, output)
 
 
 @jobs.command("wait")

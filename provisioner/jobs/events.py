@@ -2,18 +2,26 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+import psycopg
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
+from sqlalchemy.exc import OperationalError
 
 from provisioner.db import Json, db
+from provisioner.jobs import steps
 from provisioner.jobs.attempts import Claim, Fenced
-from provisioner.jobs.models import JobEvent
+from provisioner.jobs.models import Job, JobEvent
 
-CAP = 64 * 1024  # characters of one event's output that are kept
+CAP = 64 * 1024  # characters of one text that are kept
+MOST = 192 * 1024  # bytes of one result that are kept
+NAME = 300  # characters of the name of a play, role, task, module or host
+FIELDS = 20  # of a result that is too long to be kept as it is
 UNPRINTABLE = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # terminal sequences
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"  # controls, directions, halves of letters
@@ -30,6 +38,7 @@ class Event:
     play: str = ""
     role: str = ""
     task: str = ""
+    module: str = ""
     host: str = ""
     changed: bool = False
     result: Json = field(default_factory=dict)
@@ -52,63 +61,124 @@ class Cursor:
         return cls(int(match[1]), int(match[2])) if match else cls()
 
 
+END = Cursor(2**31 - 1)  # of every story
+
+
 def printable(said: Any) -> Any:
     """A JSON value whose texts hold no terminal sequences, control or direction characters, and are cut if too long."""
     if isinstance(said, dict):
         return {printable(key): printable(value) for key, value in said.items()}
     if isinstance(said, list):
         return [printable(value) for value in said]
-    if not isinstance(said, str):
-        return said
-    clean = UNPRINTABLE.sub("", said)
-    return clean if len(clean) <= CAP else f"{clean[:CAP]}\n[... {len(clean) - CAP} more characters]"
+    return _cut(UNPRINTABLE.sub("", said), CAP) if isinstance(said, str) else said
 
 
-STORE = text("""
-    WITH stored AS (
-        INSERT INTO job_event (job_id, attempt, counter, kind, play, role, task, host, changed, stdout, result)
-        SELECT :job_id, :attempt, e.* FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e (
-            counter int, kind text, play text, role text, task text, host text, changed bool, stdout text, result jsonb)
-        ON CONFLICT DO NOTHING
-        RETURNING 1
-    )
-    UPDATE job SET events_stored = events_stored + (SELECT count(*) FROM stored)
-    WHERE id = :job_id AND fence = :fence AND state = 'running'
-    RETURNING id
+def _cut(said: str, most: int) -> str:
+    return said if len(said) <= most else f"{said[:most]}\n[... {len(said) - most} more characters]"
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _bounded(result: Json) -> Json:
+    """The result, or if it is too long as a whole the beginning of each of its fields, as text."""
+    if len(_written(result).encode()) <= MOST:
+        return result
+    kept = dict(islice(result.items(), FIELDS))
+    room = MOST // 4 // len(kept)  # a character takes up to four bytes
+    return {key[:NAME]: _cut(value if isinstance(value, str) else _written(value), room) for key, value in kept.items()}
+
+
+def _kept(event: Event) -> Event:
+    """The event as it is stored."""
+    names = {
+        name: printable(getattr(event, name))[:NAME] for name in ("kind", "play", "role", "task", "module", "host")
+    }
+    return replace(event, **names, stdout=printable(event.stdout), result=_bounded(printable(event.result)))
+
+
+LOCK = text("""
+    SELECT job_event_month(queued_at) AS month, events_stored AS stored FROM job
+    WHERE id = :job_id AND fence = :fence AND state = 'running' FOR UPDATE
 """)
+COUNT = text("UPDATE job SET events_stored = :stored, events_emitted = greatest(:stored, :emitted) WHERE id = :job_id")
+COLUMNS = ("month", "job_id", "attempt", *(each.name for each in fields(Event)))
+COPY = f"COPY job_event ({', '.join(COLUMNS)}) FROM STDIN"
 
 
-def store(held: Claim, events: Sequence[Event]) -> None:
-    """Keep these events, once however often they are sent; Fenced if the attempt may not write any more."""
-    rows = json.dumps(printable([asdict(event) for event in events]))
-    whose = {"job_id": held.job_id, "attempt": held.attempt, "fence": held.fence}
-    if db.session.execute(STORE, {**whose, "events": rows}).one_or_none() is None:
+def store(held: Claim, events: Sequence[Event], emitted: int = 0) -> None:
+    """Keep these events, once however often they are sent; Fenced if the attempt may not write any more.
+
+    They come in order and without gaps, so the job's own count says which of them are kept already: a batch is sent
+    again when the answer to its commit was lost. `emitted`: how many there are so far, these and later ones.
+    """
+    job = db.session.execute(LOCK, {"job_id": held.job_id, "fence": held.fence}).one_or_none()
+    if job is None:
         raise Fenced
+    fresh = [_kept(event) for event in events if event.counter > job.stored]
+    _copy((job.month, held.job_id, held.attempt, *_values(event)) for event in fresh)
+    steps.keep(held, fresh)
+    counts = {"job_id": held.job_id, "stored": job.stored + len(fresh), "emitted": emitted}
+    db.session.execute(COUNT, counts)
+
+
+def _values(event: Event) -> Iterator[Any]:
+    for each in fields(Event):
+        value = getattr(event, each.name)
+        yield Jsonb(value, _written) if isinstance(value, dict) else value
+
+
+def _copy(rows: Iterable[Sequence[Any]]) -> None:
+    """COPY, which SQLAlchemy does not know, in the transaction of the session; a lost line is told in its words."""
+    connection = db.session.connection()
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(COPY) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.OperationalError as lost:
+        connection.invalidate(lost)
+        raise OperationalError(COPY, None, lost, connection_invalidated=True) from lost
 
 
 TOLD = [getattr(JobEvent, name) for name in ("attempt", "at", *(each.name for each in fields(Event)))]
+SHOWN = 10_000  # characters of one event's output that a page shows
+# What a line of the log is made of.
+LINE = [
+    JobEvent.attempt,
+    JobEvent.counter,
+    JobEvent.at,
+    JobEvent.kind,
+    JobEvent.changed,
+    func.left(JobEvent.stdout, SHOWN).label("stdout"),
+]
 
 
-def after(job_id: UUID, cursor: Cursor, limit: int = 500) -> Sequence[Any]:
+def of(job_id: UUID) -> ColumnElement[bool]:
+    """The events of one job, read from one partition."""
+    month = select(func.job_event_month(Job.queued_at)).where(Job.id == job_id).scalar_subquery()
+    return and_(JobEvent.month == month, JobEvent.job_id == job_id)
+
+
+def after(job_id: UUID, cursor: Cursor, limit: int = 500, what: Sequence[Any] = TOLD) -> Sequence[Any]:
     """The next events of the job's story, oldest first."""
     place = tuple_(JobEvent.attempt, JobEvent.counter)
     return db.session.execute(
-        select(*TOLD)
-        .where(JobEvent.job_id == job_id, place > tuple_(cursor.attempt, cursor.counter))
+        select(*what)
+        .where(of(job_id), place > tuple_(cursor.attempt, cursor.counter))
         .order_by(JobEvent.attempt, JobEvent.counter)
         .limit(limit)
     ).all()
 
 
-def count(job_id: UUID) -> int:
-    return db.session.scalar(select(func.count()).where(JobEvent.job_id == job_id)) or 0
-
-
-def latest_task(job_id: UUID) -> str | None:
-    """The task that a run is at."""
-    return db.session.scalar(
-        select(JobEvent.task)
-        .where(JobEvent.job_id == job_id, JobEvent.task != "")
+def before(job_id: UUID, cursor: Cursor, limit: int, what: Sequence[Any] = TOLD) -> Sequence[Any]:
+    """The last events of the job's story before this place, oldest first."""
+    place = tuple_(JobEvent.attempt, JobEvent.counter)
+    newest_first = db.session.execute(
+        select(*what)
+        .where(of(job_id), place < tuple_(cursor.attempt, cursor.counter))
         .order_by(JobEvent.attempt.desc(), JobEvent.counter.desc())
-        .limit(1)
-    )
+        .limit(limit)
+    ).all()
+    return newest_first[::-1]

@@ -1,6 +1,6 @@
 """The queue: PostgreSQL is the only one who knows what is to be done, by whom, and how far it is."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey
@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from provisioner.db import Created, Id, Json, Model
 from provisioner.jobs.lifecycle import JobState, SlotScope
+
+# The kinds of events that tell of a failed task; an index holds just these.
+FAILING = ("runner_on_failed", "runner_item_on_failed", "runner_on_unreachable")
 
 
 class Job(Model):
@@ -45,7 +48,8 @@ class Job(Model):
     report: Mapped[Json]  # what the playbook reported
     stopped: Mapped[Json | None]  # what was killed with a run that was stopped
     events_emitted: Mapped[int] = mapped_column(default=0)
-    events_stored: Mapped[int] = mapped_column(default=0)
+    events_stored: Mapped[int] = mapped_column(default=0)  # of the newest attempt: up to which they are kept
+    fingerprint: Mapped[str | None] = mapped_column(ForeignKey("failure.fingerprint"))  # of what failed in it
 
 
 class Fence(Model):
@@ -79,11 +83,12 @@ class Origin(Model):
 
 
 class JobEvent(Model):
-    """One line of a run's story, as Ansible told it."""
+    """One line of a run's story, as Ansible told it. Written by `events.store` alone, under the job's lock."""
 
     __tablename__ = "job_event"
 
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)  # in which the job was queued: its partition
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     counter: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[Created]
@@ -91,7 +96,38 @@ class JobEvent(Model):
     play: Mapped[str]
     role: Mapped[str]
     task: Mapped[str]
+    module: Mapped[str]
     host: Mapped[str]
     changed: Mapped[bool]
     stdout: Mapped[str]
     result: Mapped[Json]
+
+
+class JobStep(Model):
+    """One role of an attempt, or the tasks of a play that stand in no role; kept up with its events."""
+
+    __tablename__ = "job_step"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    play: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]  # the counter of its first event
+    task: Mapped[str]  # the newest
+    began: Mapped[Created]
+    ended: Mapped[Created]
+    failed: Mapped[bool]
+    changed: Mapped[bool]
+
+
+class Failure(Model):
+    """What went wrong in the same way in any number of jobs."""
+
+    __tablename__ = "failure"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    task: Mapped[str]
+    module: Mapped[str]
+    message: Mapped[str]  # without what differs from job to job
+    first_seen: Mapped[Created]

@@ -6,17 +6,16 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.jobs import events, live, queries, story, waiting
+from provisioner.jobs import failures, live, queries, search, steps, story, waiting
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.queries import Filter
-from provisioner.jobs.schemas import JobsQuery
+from provisioner.jobs.schemas import FailuresQuery, JobsQuery, PlaceQuery, SearchQuery
+from provisioner.jobs.story import Excerpt
 from provisioner.jobs.watch import AT_WORK
 from provisioner.listing import asked, filters, taken
 
 blp = Blueprint("jobs", __name__, url_prefix="/jobs")
-
-SHOWN = 1000  # events on the page itself; what a longer story has to say follows through the stream
 
 
 @blp.get("")
@@ -28,23 +27,45 @@ def every() -> str:
     return render_template("jobs/list.html", page=found, given=filters(), states=JobState)
 
 
+@blp.get("/search")
+@requires(Right.VIEW)
+def find() -> str:
+    """What the runs said, by words. Without any the page only asks for them."""
+    wanted = asked(SearchQuery) if request.args.get("text") else None
+    found = search.find(wanted["text"], taken(wanted)) if wanted else None
+    return render_template("jobs/search.html", page=found, given=filters())
+
+
+@blp.get("/failures")
+@requires(Right.VIEW)
+def causes() -> str:
+    wanted = asked(FailuresQuery)
+    found = failures.groups(taken(wanted), wanted["days"] or None)
+    return render_template("jobs/failures.html", page=found, given=filters(), days=wanted["days"])
+
+
 @blp.get("/<uuid:job_id>")
 @requires(Right.VIEW)
 def one(job_id: UUID) -> str:
     job = queries.detail(job_id)
-    said = events.after(job_id, Cursor(), SHOWN)
+    log = _excerpt(job_id, asked(PlaceQuery))
     return render_template(
         "jobs/one.html",
         job=job,
         wait=waiting.why(job),
-        steps=story.steps(job),
+        steps=steps.of(job),
         elapsed=story.elapsed(job),
-        failures=[] if job.state is JobState.SUCCEEDED else story.failures(job),
-        why=story.why,
-        events=said,
-        last=story.place(said[-1]) if said else Cursor(),
-        live=job.state in AT_WORK or len(said) == SHOWN,
+        failures=story.failed_tasks(job),
+        log=log,
+        live=job.state in AT_WORK,
     )
+
+
+def _excerpt(job_id: UUID, asked_for: dict[str, str]) -> Excerpt:
+    for name, part in (("before", story.earlier_than), ("after", story.later_than), ("at", story.around)):
+        if name in asked_for:
+            return part(job_id, Cursor.parse(asked_for[name]))
+    return story.newest(job_id)
 
 
 @blp.get("/<uuid:job_id>/stream")
@@ -79,5 +100,6 @@ def acting_by_host() -> dict[UUID, int]:
     return queries.acting_by_host()
 
 
-blp.add_app_template_filter(story.line, "log_line")
+blp.add_app_template_filter(story.shown_line, "log_line")
+blp.add_app_template_filter(story.place, "log_place")
 blp.add_app_template_filter(story.tone, "log_tone")

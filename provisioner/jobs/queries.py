@@ -37,6 +37,7 @@ class Filter:
     state: JobState | None = None
     instance_id: UUID | None = None
     request_id: UUID | None = None
+    fingerprint: str | None = None
 
 
 def find(wanted: Filter, which: PageRequest) -> Page:
@@ -57,6 +58,7 @@ def find(wanted: Filter, which: PageRequest) -> Page:
         (Job.state, wanted.state),
         (Job.instance_id, wanted.instance_id),
         (Job.request_id, wanted.request_id),
+        (Job.fingerprint, wanted.fingerprint),
     ):
         if value is not None:
             query = query.where(column == value)

@@ -1,10 +1,13 @@
 """What comes in and goes out about jobs, for the API and forms alike."""
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
+from marshmallow.validate import Length, Range
 
+from provisioner.jobs.explaining import Explanation
+from provisioner.jobs.failures import DAYS
 from provisioner.jobs.lifecycle import JobState, Waiting
 from provisioner.listing import ListQuery
+from provisioner.presentation import label
 
 REASON = Length(min=1, max=2000)
 
@@ -17,10 +20,35 @@ class JobsQuery(ListQuery):
     state = fields.Enum(JobState, by_value=True)
     instance_id = fields.UUID()
     request_id = fields.UUID()
+    fingerprint = fields.String(metadata={"description": "Jobs that failed in the same way."})
+
+
+class SearchQuery(ListQuery):
+    text = fields.String(
+        required=True,
+        validate=Length(min=1, max=200),
+        metadata={"description": "Words, all of which an event holds; `or`, `-` and quotes as on the web."},
+    )
+
+
+class FailuresQuery(ListQuery):
+    days = fields.Integer(
+        load_default=DAYS,
+        validate=Range(0, 36500),
+        metadata={"description": "Count jobs that were asked for in so many days; 0: all there are."},
+    )
 
 
 class EventsQuery(Schema):
     after = fields.String(load_default="", metadata={"description": "`next` of the events before; empty: the start."})
+
+
+class PlaceQuery(Schema):
+    """Which part of a log is shown, by places in it; its end if nothing is said."""
+
+    before = fields.String()
+    after = fields.String()
+    at = fields.String()
 
 
 class JobView(Schema):
@@ -46,6 +74,47 @@ class WaitView(Schema):
     explanation = fields.String(metadata={"description": "What a person gave as the reason of a drain."})
 
 
+class FailedTaskView(Schema):
+    role = fields.String()
+    task = fields.String()
+    module = fields.String()
+    host = fields.String()
+    message = fields.String(metadata={"description": "What it said."})
+    explanation = fields.Enum(Explanation, by_value=True)
+    advice = fields.Function(
+        lambda failed: label(failed.explanation, "explanation"),
+        metadata={"type": "string", "description": "What that means and what to do, in the language of the reader."},
+    )
+
+
+class FailureView(Schema):
+    fingerprint = fields.String()
+    jobs = fields.Integer(metadata={"description": "How many failed like that."})
+    instances = fields.Integer()
+    first_seen = fields.AwareDateTime()
+    last_seen = fields.AwareDateTime(metadata={"description": "When the newest of these jobs was asked for."})
+    example = fields.UUID(metadata={"description": "The newest of these jobs."})
+    role = fields.String()
+    task = fields.String()
+    module = fields.String()
+    message = fields.String(metadata={"description": "Without what differs from job to job."})
+    explanation = fields.Enum(Explanation, by_value=True)
+    advice = fields.Function(lambda failure: label(failure.explanation, "explanation"), metadata={"type": "string"})
+
+
+class FoundView(Schema):
+    job_id = fields.UUID()
+    action = fields.String()
+    instance_id = fields.UUID()
+    administration_id = fields.UUID()
+    attempt = fields.Integer()
+    counter = fields.Integer()
+    at = fields.AwareDateTime()
+    task = fields.String()
+    host = fields.String()
+    text = fields.String(metadata={"description": "The line of the event that says it."})
+
+
 class JobDetailView(JobView):
     release = fields.String(metadata={"description": "The version that it is about."})
     digest = fields.String(metadata={"description": "Of the playbooks that the request was approved for."})
@@ -60,8 +129,12 @@ class JobDetailView(JobView):
     not_before = fields.AwareDateTime(allow_none=True, metadata={"description": "The next attempt is made after it."})
     stopped = fields.Dict(allow_none=True, metadata={"description": "What was killed with a run that was stopped."})
     report = fields.Dict(metadata={"description": "What the playbook reported."})
-    events_emitted = fields.Integer(metadata={"description": "How many events the run had; known once it has ended."})
-    events_stored = fields.Integer()
+    events_emitted = fields.Integer(metadata={"description": "How many events its newest run had, so far."})
+    events_stored = fields.Integer(metadata={"description": "How many of them are kept."})
+    fingerprint = fields.String(
+        allow_none=True, metadata={"description": "Of the failure; the same for the same cause."}
+    )
+    failure = fields.Nested(FailedTaskView, allow_none=True, metadata={"description": "The first task that failed."})
 
 
 class EventView(Schema):
@@ -72,6 +145,7 @@ class EventView(Schema):
     play = fields.String()
     role = fields.String()
     task = fields.String()
+    module = fields.String()
     host = fields.String()
     changed = fields.Boolean()
     stdout = fields.String()

@@ -1,24 +1,22 @@
-"""A run as people read it: its steps, what went wrong in it, and its log line by line."""
+"""A run as people read it: what went wrong in it, and its log line by line."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-
 from provisioner.db import db
-from provisioner.jobs import events
-from provisioner.jobs.events import Cursor
+from provisioner.jobs import events, explaining, failures
+from provisioner.jobs.events import END, LINE, SHOWN, Cursor
+from provisioner.jobs.explaining import Explanation
 from provisioner.jobs.lifecycle import JobState
-from provisioner.jobs.models import JobEvent
-from provisioner.jobs.watch import BATCH
+from provisioner.jobs.models import FAILING, JobEvent
 
-FAILURES = ("runner_on_failed", "runner_item_on_failed", "runner_on_unreachable")
 MOST_FAILURES = 5  # one is the cause, the others are what followed from it
+AT_ONCE = 500  # events on a page of the log
+OF_A_FILE = 1000  # events read at a time
 RULE = re.compile(r" \*{3,}$", re.MULTILINE)  # what Ansible fills its headings with
 TONES = {
     "playbook_on_play_start": "task",
@@ -29,19 +27,36 @@ TONES = {
     "runner_item_on_ok": "ok",
     "runner_on_skipped": "skipped",
     "runner_item_on_skipped": "skipped",
-    **dict.fromkeys(FAILURES, "failed"),
+    **dict.fromkeys(FAILING, "failed"),
 }
+WHOLE = [JobEvent.attempt, JobEvent.counter, JobEvent.at, JobEvent.stdout]
 
 
 @dataclass(frozen=True)
-class Step:
-    """One role of a run, or the tasks of a play that stand in no role. `seconds`: None while it lasts."""
+class FailedTask:
+    """A task that failed, what it said, and what that means."""
 
-    name: str
-    play: str
-    began: datetime
-    seconds: float | None
-    outcome: str  # ok, changed or failed; running while it lasts
+    counter: int
+    at: datetime
+    host: str
+    role: str
+    task: str
+    module: str
+    message: str
+    explanation: Explanation
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A part of the log. `earlier`: a place with more before it; `later`: one with more behind it."""
+
+    events: Sequence[Any]
+    earlier: Cursor | None
+    later: Cursor | None
+
+    @property
+    def last(self) -> Cursor:
+        return place(self.events[-1]) if self.events else Cursor()
 
 
 def elapsed(job: Any) -> float | None:
@@ -52,55 +67,53 @@ def elapsed(job: Any) -> float | None:
     return lasted.total_seconds()
 
 
-def steps(job: Any) -> list[Step]:
-    """The steps of the newest attempt, in the order in which they began."""
-    rows = db.session.execute(
-        select(
-            JobEvent.role,
-            JobEvent.play,
-            func.min(JobEvent.at).label("began"),
-            func.max(JobEvent.at).label("ended"),
-            func.bool_or(JobEvent.kind.in_(FAILURES)).label("failed"),
-            func.bool_or(JobEvent.changed).label("changed"),
-        )
-        .where(JobEvent.job_id == job.id, JobEvent.attempt == job.attempt, JobEvent.task != "")
-        .group_by(JobEvent.role, JobEvent.play)
-        .order_by(func.min(JobEvent.counter))
-    ).all()
-    followed = [_step(row, following.began) for row, following in pairwise(rows)]
-    return followed + [_last_step(row, job) for row in rows[-1:]]
+def failed_tasks(job: Any) -> list[FailedTask]:
+    """The tasks that failed in the newest attempt, the first of them first; none of a job that succeeded."""
+    return [] if job.state is JobState.SUCCEEDED else list(map(_failed, failures.told(job, MOST_FAILURES)))
 
 
-def _step(row: Any, ended: datetime) -> Step:
-    outcome = "failed" if row.failed else "changed" if row.changed else "ok"
-    return Step(row.role or row.play, row.play, row.began, (ended - row.began).total_seconds(), outcome)
+def _failed(event: Any) -> FailedTask:
+    message = failures.why(event.result)
+    explanation = explaining.explain(event.module, message)
+    return FailedTask(event.counter, event.at, event.host, event.role, event.task, event.module, message, explanation)
 
 
-def _last_step(row: Any, job: Any) -> Step:
-    if job.state is JobState.RUNNING:
-        return Step(row.role or row.play, row.play, row.began, None, "running")
-    return _step(row, row.ended)
+def newest(job_id: UUID) -> Excerpt:
+    """The end of the log."""
+    return replace(earlier_than(job_id, END), later=None)
 
 
-def failures(job: Any) -> Sequence[Any]:
-    """The tasks that failed in the newest attempt, the first of them first."""
-    return db.session.execute(
-        select(JobEvent.counter, JobEvent.at, JobEvent.host, JobEvent.role, JobEvent.task, JobEvent.result)
-        .where(JobEvent.job_id == job.id, JobEvent.attempt == job.attempt, JobEvent.kind.in_(FAILURES))
-        .order_by(JobEvent.counter)
-        .limit(MOST_FAILURES)
-    ).all()
+def earlier_than(job_id: UUID, cursor: Cursor) -> Excerpt:
+    """What comes right before this place."""
+    said = events.before(job_id, cursor, AT_ONCE + 1, LINE)
+    shown = said[-AT_ONCE:]
+    return Excerpt(shown, place(shown[0]) if len(said) > AT_ONCE else None, place(shown[-1]) if shown else cursor)
 
 
-def why(result: dict[str, Any]) -> str:
-    """What a failed task said, whichever way its module says it."""
-    said = next((result[key] for key in ("msg", "stderr", "stdout") if result.get(key)), "")
-    return said if isinstance(said, str) else "\n".join(map(str, said)) if isinstance(said, list) else str(said)
+def later_than(job_id: UUID, cursor: Cursor) -> Excerpt:
+    """What comes right behind this place."""
+    said = events.after(job_id, cursor, AT_ONCE + 1, LINE)
+    shown = said[:AT_ONCE]
+    earlier = place(shown[0]) if shown and cursor.attempt else None
+    return Excerpt(shown, earlier, place(shown[-1]) if len(said) > AT_ONCE else None)
+
+
+def around(job_id: UUID, cursor: Cursor) -> Excerpt:
+    """This place, with what comes before and behind it."""
+    half = AT_ONCE // 2
+    earlier = events.before(job_id, cursor, half, LINE)
+    rest = later_than(job_id, Cursor(cursor.attempt, cursor.counter - 1))
+    return Excerpt([*earlier, *rest.events], place(earlier[0]) if len(earlier) == half else None, rest.later)
 
 
 def line(event: Any) -> str:
     """What an event adds to the log; most add nothing."""
     return RULE.sub("", event.stdout.strip("\n"))
+
+
+def shown_line(event: Any) -> str:
+    """The same on a page, which holds no more than the beginning of a very long one."""
+    return line(event) + (" […]" if len(event.stdout) == SHOWN else "")
 
 
 def tone(event: Any) -> str:
@@ -115,7 +128,7 @@ def place(event: Any) -> Cursor:
 def text(job_id: UUID) -> Iterator[str]:
     """The whole log, batch by batch."""
     cursor = Cursor()
-    while rows := events.after(job_id, cursor, BATCH):
+    while rows := events.after(job_id, cursor, OF_A_FILE, WHOLE):
         db.session.remove()  # no connection waits for a slow reader
         yield "".join(f"{event.at:%Y-%m-%dT%H:%M:%SZ} {place(event)} {line(event)}\n" for event in rows if line(event))
         cursor = place(rows[-1])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from provisioner.db import db
 from provisioner.jobs import events, queries
-from provisioner.jobs.events import Cursor
+from provisioner.jobs.events import TOLD, Cursor
 from provisioner.jobs.lifecycle import JobState
 
 POLL = 0.25  # seconds
@@ -30,17 +30,17 @@ class Look:
         return self.state not in AT_WORK and len(self.events) < BATCH
 
 
-def look(job_id: UUID, after: Cursor) -> Look:
+def look(job_id: UUID, after: Cursor, what: Sequence[Any] = TOLD) -> Look:
     """The state first: what a job that has ended had to say was stored before it ended."""
     state = queries.detail(job_id).state
-    said = events.after(job_id, after, BATCH)
+    said = events.after(job_id, after, BATCH, what)
     return Look(state, said, Cursor(said[-1].attempt, said[-1].counter) if said else after)
 
 
-def watch(job_id: UUID, after: Cursor = Cursor()) -> Iterator[Look]:  # noqa: B008 - the start of every story, and frozen
-    """Look after look, until one is complete."""
+def watch(job_id: UUID, after: Cursor = Cursor(), what: Sequence[Any] = TOLD) -> Iterator[Look]:  # noqa: B008 - frozen
+    """Look after look, from the start of the story, until one is complete."""
     while True:
-        seen = look(job_id, after)
+        seen = look(job_id, after, what)
         db.session.remove()  # between two looks the reader holds no connection
         yield seen
         if seen.complete:
