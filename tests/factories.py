@@ -208,6 +208,7 @@ class Api:
 def row_counts() -> dict[str, int]:
     """How many rows each table has: equal before and after where nothing may be left behind."""
     db.session.rollback()
-    readable = "relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')"
+    whole = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+    readable = f"{whole} AND has_table_privilege(oid, 'SELECT')"
     tables = db.session.scalars(text(f"SELECT relname FROM pg_class WHERE {readable} ORDER BY 1")).all()
     return {table: db.session.scalar(text(f'SELECT count(*) FROM "{table}"')) or 0 for table in tables}

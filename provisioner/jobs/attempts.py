@@ -174,6 +174,7 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     )
     if job is None:
         raise Fenced
+    job.fingerprint = None if outcome.end is End.SUCCEEDED else failures.recognised(job)
     unreachable = outcome.end is End.UNREACHABLE
     again = unreachable and repeatable and job.attempt < job.max_attempts and job.cancel_requested_at is None
     job.state, job.cause = verdict(outcome.end, known=known, again=again)
@@ -182,7 +183,6 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.touched |= outcome.touched
     job.report, job.stopped = outcome.report, outcome.stopped
     job.events_emitted = max(outcome.events_emitted, job.events_stored)  # a worker that failed cannot say how many
-    job.fingerprint = None if outcome.end is End.SUCCEEDED else failures.recognised(job)
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
     if acts_on(outcome.end, job.state):  # a person's retry waits for its end, too

@@ -55,7 +55,7 @@ RULES = (
     ),
     Rule(
         Explanation.LOGIN_REFUSED,
-        r"permission denied \((?:publickey|password|keyboard)|authentication fail|too many auth",
+        r"permission denied \((?:publickey|password|keyboard)|authentication failure|too many auth",
     ),
     Rule(Explanation.LOGIN_REFUSED, r"missing sudo password|sudo: a password is required|not in the sudoers"),
     Rule(

@@ -199,19 +199,6 @@ def test_the_story_of_a_second_attempt_follows_that_of_the_first(app: Flask, ins
     assert places(operator.get(f"/jobs/{job.id}/stream").text) == ["1-1", "1-2", "2-1"]
 
 
-def test_a_long_log_goes_on_in_the_stream_where_the_page_stops(
-    app: Flask, job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("provisioner.jobs.pages.SHOWN", 2)
-    claim = factories.claimed()
-    store(claim, *map(told, range(1, 5)))
-    factories.concluded(claim)
-    page = Visitor(app, Role.VIEWER).get(f"/jobs/{job.id}").text
-
-    assert 'data-last="1-2"' in page
-    assert "number 3" not in page
-
-
 def test_the_whole_log_is_a_file(app: Flask, job: Job) -> None:
     store(factories.claimed(), *map(told, range(1, 4)))
     file = Visitor(app, Role.VIEWER).get(f"/jobs/{job.id}/log.txt")
