@@ -63,6 +63,7 @@ def said(length: int) -> Claim:
 def say_more(claim: Claim) -> None:
     """The rest of a long story, which the database writes by itself."""
     with transaction() as session:
+        session.execute(text("SET LOCAL statement_timeout = 0"))
         session.execute(text(MORE), {"id": claim.job_id, "first": SOME + 1, "last": MANY})
         session.execute(
             text("UPDATE job SET events_stored = :n, events_emitted = :n WHERE id = :id"),

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Integer, Select, and_, func, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, literal, literal_column, select, true, tuple_
 
 from provisioner.db import db
 from provisioner.errors import Invalid
@@ -48,11 +48,16 @@ def _signer(bound_to: dict[str, Any]) -> URLSafeSerializer:
 
 
 def _write(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.hex() if isinstance(value, bytes) else value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _read(column: Any, text: str) -> Any:
-    readers: dict[type, Any] = {UUID: UUID, datetime: datetime.fromisoformat, bytes: bytes.fromhex}
+    readers: dict[type, Any] = {
+        UUID: UUID,
+        datetime: datetime.fromisoformat,
+        date: date.fromisoformat,
+        bytes: bytes.fromhex,
+    }
     kind = column.type.python_type
     return literal(readers.get(kind, kind)(text), column.type)
 
@@ -69,21 +74,44 @@ def page(
 
     `bound_to` are the filters: a cursor is signed for them, and refused with any other (Invalid).
     """
-    size = max(1, min(wanted.size, MOST))
     total = _count(query) if wanted.with_total else None
-    if wanted.cursor:
-        try:
-            after = _signer(bound_to).loads(wanted.cursor)
-        except BadSignature:
-            raise Invalid(
-                "This page reference does not belong to this list. Start again from its first page."
-            ) from None
-        values = [_read(column, text) for column, text in zip(order, after, strict=True)]
-        query = query.where(_beyond(order, values, newest_first=newest_first))
+    query = query.where(start(order, wanted, bound_to, newest_first=newest_first))
     ordering = [column.desc() for column in order] if newest_first else list(order)
-    # In the text and not as a value: a prepared statement is then planned for few rows, not for a tenth of them all.
-    few = literal_column(str(size + 1), Integer)
-    rows = db.session.execute(query.order_by(*ordering).limit(few)).all()
+    rows = db.session.execute(query.order_by(*ordering).limit(enough(wanted))).all()
+    return cut(rows, order, wanted, bound_to, total)
+
+
+def enough(wanted: PageRequest, already: int = 0) -> ColumnElement[int]:
+    """How many rows to read: one more than the page holds.
+
+    In the text and not as a value: a prepared statement is then planned for few rows, not for a tenth of them all.
+    """
+    return literal_column(str(_size(wanted) + 1 - already), Integer)
+
+
+def _size(wanted: PageRequest) -> int:
+    return max(1, min(wanted.size, MOST))
+
+
+def start(
+    order: Sequence[Any], wanted: PageRequest, bound_to: dict[str, Any], *, newest_first: bool = False
+) -> ColumnElement[bool]:
+    """What a page may hold: all that follows its cursor. Invalid if the cursor belongs to another list."""
+    if not wanted.cursor:
+        return true()
+    try:
+        after = _signer(bound_to).loads(wanted.cursor)
+    except BadSignature:
+        raise Invalid("This page reference does not belong to this list. Start again from its first page.") from None
+    values = [_read(column, text) for column, text in zip(order, after, strict=True)]
+    return _beyond(order, values, newest_first=newest_first)
+
+
+def cut(
+    rows: Sequence[Any], order: Sequence[Any], wanted: PageRequest, bound_to: dict[str, Any], total: int | None = None
+) -> Page:
+    """The page of these rows, of which there is one too many if another page follows; `order` names their columns."""
+    size = _size(wanted)
     if len(rows) <= size:
         return Page(rows, None, total)
     last = rows[size - 1]._mapping  # noqa: SLF001 - the documented way to read a row by column

@@ -55,8 +55,8 @@ def show_job(job_id: UUID, output: str) -> None:
     """All that is known of one job; of a failed one also what that means."""
     job = queries.detail(job_id)
     failed = next(iter(story.failed_tasks(job)), None)
-    more = {"waits": waiting.why(job), "failure": failed}
-    facts = JobDetailView().dump({**job._mapping, **more})  # noqa: SLF001 - how a row is read by name
+    known = {**job._mapping, "waits": waiting.why(job), "failure": failed}  # noqa: SLF001 - how a row is read by name
+    facts = JobDetailView().dump(known)
     if failed and output == "table":
         facts["failure"] = f"{failed.role or '-'}: {failed.task}\n{failed.message}\n{facts['failure']['advice']}"
     show_one(facts, output)

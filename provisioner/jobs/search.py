@@ -2,21 +2,32 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy.orm import aliased
 
+from provisioner import paging
 from provisioner.db import db
 from provisioner.jobs import failures, story
 from provisioner.jobs.models import Job, JobEvent
-from provisioner.paging import Page, PageRequest, page
+from provisioner.paging import Page, PageRequest
 
+NEWEST = 2000  # events that are read without an index
 AROUND = 160  # characters of a long line that are shown on each side of what was found
 # The index splits everything at these; a hyphen before a word, and quotes, are the reader's own language.
 BETWEEN = re.compile(r"(?<=\w)-(?=\w)|[/._:=@\\]")
+
+KEY = ("job_id", "attempt", "counter")
+ORDER = [JobEvent.month, JobEvent.at, JobEvent.job_id, JobEvent.attempt, JobEvent.counter]
+TOLD = [*ORDER, JobEvent.task, JobEvent.host, JobEvent.stdout, JobEvent.result]
+MONTHS = text("""
+    SELECT to_date(right(relid::regclass::text, 7), 'YYYY_MM') AS month FROM pg_partition_tree('job_event')
+    WHERE isleaf ORDER BY month DESC
+""")
 
 
 @dataclass(frozen=True)
@@ -50,14 +61,58 @@ class Found:
 
 
 def find(words: str, which: PageRequest) -> Page:
-    """Events that hold all these words (or as `or`, `-` and quotes say), the newest first."""
+    """Events that hold all these words (or as `or`, `-` and quotes say), the newest first.
+
+    What many events say stands among the newest ones, which are just read; what few say is found by the index of words,
+    month by month. The planner cannot know which of the two a word is.
+    """
+    bound_to = {"list": "events", "text": words}
     asked = func.websearch_to_tsquery("simple", BETWEEN.sub(" ", words))
-    order = [JobEvent.at, JobEvent.job_id, JobEvent.attempt, JobEvent.counter]
-    query = select(*order, JobEvent.task, JobEvent.host, JobEvent.stdout, JobEvent.result).where(
-        func.job_event_words(JobEvent.stdout, JobEvent.result).op("@@")(asked)
+    start = paging.start(ORDER, which, bound_to, newest_first=True)
+    rows = _among_newest(asked, start, which)
+    if len(rows) <= which.size:
+        rows = _by_index(asked, start, which)
+    found = paging.cut(
+        rows, [column.key for column in ORDER], which, bound_to, _count(asked) if which.with_total else None
     )
-    found = page(query, order, which, {"list": "events", "text": words}, newest_first=True)
-    return Page(list(_told(found.rows, words)), found.next, found.total)
+    return replace(found, rows=list(_told(found.rows, words)))
+
+
+def _says(event: Any, asked: Any) -> ColumnElement[bool]:
+    holds: ColumnElement[bool] = func.job_event_words(event.stdout, event.result).op("@@")(asked)
+    return holds
+
+
+def _among_newest(asked: Any, start: ColumnElement[bool], which: PageRequest) -> Sequence[Any]:
+    newest_first = [column.desc() for column in ORDER]
+    newest = aliased(JobEvent, select(*TOLD).where(start).order_by(*newest_first).limit(NEWEST).subquery())
+    query = select(*(getattr(newest, column.key) for column in TOLD)).where(_says(newest, asked))
+    order = [getattr(newest, column.key).desc() for column in ORDER]
+    return db.session.execute(query.order_by(*order).limit(paging.enough(which))).all()
+
+
+def _by_index(asked: Any, start: ColumnElement[bool], which: PageRequest) -> Sequence[Any]:
+    rows: list[Any] = []
+    for month in db.session.scalars(MONTHS).all():
+        rows += _of_month(month, asked, start, paging.enough(which, len(rows)))
+        if len(rows) > which.size:
+            break
+    return rows
+
+
+def _of_month(month: date, asked: Any, start: ColumnElement[bool], most: ColumnElement[int]) -> Sequence[Any]:
+    """Materialized: the planner must find the events first and order them then, not the other way round."""
+    hits = (
+        select(*ORDER).where(JobEvent.month == month, _says(JobEvent, asked), start).cte().prefix_with("MATERIALIZED")
+    )
+    first = select(hits).order_by(*(column.desc() for column in hits.c)).limit(most).subquery()
+    same = and_(JobEvent.month == month, *(getattr(JobEvent, name) == first.c[name] for name in KEY))
+    query = select(*TOLD).join(first, same).order_by(*(column.desc() for column in ORDER))
+    return db.session.execute(query).all()
+
+
+def _count(asked: Any) -> int:
+    return db.session.scalar(select(func.count()).where(_says(JobEvent, asked))) or 0
 
 
 def _told(rows: Sequence[Any], words: str) -> Iterator[Found]:
