@@ -15,7 +15,7 @@ from provisioner.audit import service as audit
 from provisioner.config import settings
 from provisioner.db import Json, db
 from provisioner.hosts import service as hosts
-from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, backoff, verdict
+from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, acts_on, backoff, verdict
 from provisioner.jobs.models import Job
 from provisioner.workers.service import wake
 
@@ -182,9 +182,9 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.report, job.stopped, job.events_emitted = outcome.report, outcome.stopped, outcome.events_emitted
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
-    if again:
-        # A module that lost its line may act on for a while, as after a lost lease.
-        job.not_before = soon(max(settings().quiesce, backoff(job.attempt, random.random())))  # noqa: S311 - jitter
+    if acts_on(outcome.end, job.state):  # a person's retry waits for its end, too
+        pause = backoff(job.attempt, random.random()) if again else 0.0  # noqa: S311 - jitter
+        job.not_before = soon(max(settings().quiesce, pause))
     if unreachable:
         hosts.park(job.host_id)
     state = job.state

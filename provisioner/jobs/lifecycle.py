@@ -64,12 +64,14 @@ def after_quiesce(
 ) -> tuple[JobState, Cause]:
     """Where a job goes once nothing of its lost attempt can act any more, and why.
 
-    `cancelled`: it was to be stopped anyway. A background job changes nothing, so it may end there.
+    `cancelled`: it was to be stopped anyway. A background job changes nothing, so it may end there: never may a sweep
+    leave an instance locked.
     """
     if cancelled:
         return (JobState.CANCELLED if background else JobState.NEEDS_ATTENTION), Cause.CANCELLED
-    again = retry_safe and attempt < max_attempts
-    return (JobState.QUEUED if again else JobState.NEEDS_ATTENTION), Cause.LEASE_LOST
+    if retry_safe and attempt < max_attempts:
+        return JobState.QUEUED, Cause.LEASE_LOST
+    return (JobState.FAILED if background else JobState.NEEDS_ATTENTION), Cause.LEASE_LOST
 
 
 def backoff(attempt: int, chance: float) -> float:
@@ -108,3 +110,8 @@ def verdict(end: End, *, known: bool, again: bool = False) -> tuple[JobState, Ca
     if again:
         return JobState.QUEUED, CAUSES[end]
     return (CLEAN.get(end, JobState.FAILED) if known else JobState.NEEDS_ATTENTION), CAUSES[end]
+
+
+def acts_on(end: End, state: JobState) -> bool:
+    """Whether something that the attempt started may still act on the host for a while: its line is gone."""
+    return end is End.UNREACHABLE or (state is JobState.NEEDS_ATTENTION and end is not End.FAILED)

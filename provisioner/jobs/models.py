@@ -33,7 +33,7 @@ class Job(Model):
     max_attempts: Mapped[int] = mapped_column(default=3)
     timeout: Mapped[int]  # seconds for one attempt
     queued_at: Mapped[Created]
-    not_before: Mapped[datetime | None]  # an attempt that could not reach its host is repeated later
+    not_before: Mapped[datetime | None]  # until then nothing begins: what an attempt started may act on
     started_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -4,6 +4,7 @@ Time is always the database's clock. No function here commits.
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -61,7 +62,7 @@ def make_way(instance_id: UUID, *, background: bool) -> None:
     )
     if holder is None:
         return
-    if background or not holder.background or holder.state is JobState.NEEDS_ATTENTION:
+    if background or not holder.background:
         raise OperationInProgress(action=holder.action, job_id=str(holder.id))
     _give_way(holder)
 
@@ -83,7 +84,8 @@ def _end(job: Job, state: JobState, cause: Cause) -> None:
 def submit(order: Order) -> Job:
     """Queue one action. The caller holds the instance's row; a unique index stands behind it."""
     make_way(order.instance_id, background=order.background)
-    job = Job(id=uuid4(), **order.__dict__, state=JobState.QUEUED, report={})
+    still_acting = _still_acting(order.instance_id)
+    job = Job(id=uuid4(), **order.__dict__, state=JobState.QUEUED, not_before=still_acting, report={})
     db.session.add(job)
     db.session.flush()
     db.session.execute(insert(Fence).values(instance_id=order.instance_id, value=0).on_conflict_do_nothing())
@@ -98,6 +100,12 @@ def submit(order: Order) -> Job:
     )
     wake()
     return job
+
+
+def _still_acting(instance_id: UUID) -> Any:
+    """Until when an attempt that was cut off may act on: nothing new begins there before."""
+    later = Job.not_before > func.clock_timestamp()
+    return select(func.max(Job.not_before)).where(Job.instance_id == instance_id, later).scalar_subquery()
 
 
 def locked(job_id: UUID) -> Job:
@@ -115,7 +123,7 @@ def cancel(job_id: UUID, reason: str) -> Job:
     Where an earlier attempt may have left something half done, a person must look first.
     """
     job = locked(job_id)
-    if job.state is JobState.QUEUED and job.touched and not job.retry_safe:
+    if job.state is JobState.QUEUED and job.touched and not job.retry_safe and not job.background:
         job.state, job.cause = JobState.NEEDS_ATTENTION, Cause.CANCELLED
     elif job.state is JobState.QUEUED:
         _end(job, JobState.CANCELLED, Cause.CANCELLED)
@@ -134,7 +142,7 @@ def settle(job: Job, state: JobState, reason: str) -> None:
     if state is JobState.QUEUED:
         job.state, job.cause = state, Cause.RESOLVED
         job.max_attempts = job.attempt + 1
-        job.cancel_requested_at = job.not_before = None
+        job.cancel_requested_at = None
     else:
         _end(job, state, Cause.RESOLVED)
     wake()
