@@ -1,0 +1,257 @@
+"""The protocol of provisioner/jobs, in memory and with a clock that stands until it is moved.
+
+One method for each verb, each as indivisible as its transaction. What may be decided without a database is decided by
+the rules of the service itself; what its SQL decides stands here once more, and test_against_postgresql compares the
+two. Each rule that protects something is a method of its own, so that test_mutants can leave it out.
+"""
+
+from collections.abc import Iterator
+
+from provisioner.instances.lifecycle import STEPS, Action, is_known, may
+from provisioner.jobs.lifecycle import (
+    LEASED,
+    OPEN,
+    Cause,
+    End,
+    JobState,
+    Resolution,
+    SlotScope,
+    acts_on,
+    after_quiesce,
+    backoff,
+    verdict,
+)
+from provisioner.jobs.recovery import AT_ONCE, LEAP
+from tests.protocol.places import Places
+from tests.protocol.rows import (
+    LEASE,
+    QUIESCE,
+    Beat,
+    Busy,
+    Claim,
+    Fenced,
+    Job,
+    NotAllowed,
+    Outcome,
+)
+
+SETTLED = {
+    Resolution.RETRY: JobState.QUEUED,
+    Resolution.SUCCEEDED: JobState.SUCCEEDED,
+    Resolution.FAILED: JobState.FAILED,
+}
+
+
+class Protocol(Places):
+    # What people and sweeps ask
+
+    def ask(self, instance: str, action: Action, *, background: bool = False) -> Job:
+        row = self.tables.instances[instance]
+        holder = self.holder(instance)
+        if holder is not None and not self.gives_way(holder, background=background):
+            raise Busy(holder.id)
+        if not may(action, row.state):
+            raise NotAllowed
+        if holder is not None:
+            self._make_way(holder)
+        number = next(self._numbers)
+        safe = action in self.tables.retry_safe[row.app]
+        site = self.tables.hosts[row.host].site
+        job = Job(number, instance, row.app, row.host, site, action, safe, background, self.now)
+        job.not_before = self.still_acting(instance)
+        self.tables.jobs[number] = job
+        return job
+
+    def still_acting(self, instance: str) -> float | None:
+        """Until when an attempt that lost its line may act on."""
+        others = (job for job in self.tables.jobs.values() if job.instance == instance)
+        return max((job.not_before for job in others if job.not_before and job.not_before > self.now), default=None)
+
+    def holder(self, instance: str) -> Job | None:
+        return next((job for job in self._open(instance) if not job.giving_way), None)
+
+    def _open(self, instance: str) -> Iterator[Job]:
+        return (job for job in self.tables.jobs.values() if job.instance == instance and job.state in OPEN)
+
+    def gives_way(self, holder: Job, *, background: bool) -> bool:
+        return holder.background and not background
+
+    def _make_way(self, job: Job) -> None:
+        if job.state is JobState.QUEUED:
+            self._move(job, JobState.CANCELLED, Cause.GAVE_WAY)
+        else:
+            job.giving_way = job.cancel_requested = True
+
+    def cancel(self, number: int) -> Job:
+        job = self.tables.jobs[number]
+        if job.state is JobState.QUEUED:
+            unsure = job.touched and not job.retry_safe and not job.background
+            self._move(job, JobState.NEEDS_ATTENTION if unsure else JobState.CANCELLED, Cause.CANCELLED)
+        elif job.state is JobState.RUNNING:
+            job.cancel_requested = True
+        else:
+            raise NotAllowed
+        return job
+
+    def resolve(self, number: int, resolution: Resolution) -> Job:
+        job = self.tables.jobs[number]
+        if job.state is not JobState.NEEDS_ATTENTION:
+            raise NotAllowed
+        if resolution is Resolution.RETRY:
+            job.max_attempts = job.attempt + 1
+            job.cancel_requested = False
+        self._move(job, SETTLED[resolution], Cause.RESOLVED)
+        self._follow(job)
+        return job
+
+    def _move(self, job: Job, state: JobState, cause: Cause | None) -> None:
+        """Every change of state, with what the database's triggers and constraints make of it."""
+        if job.state in LEASED and state not in LEASED:
+            job.lease_until = None
+        if self.frees(job.state, state):
+            self._free(job.id)
+        job.state, job.cause = state, cause
+        job.finished_at = None if state in OPEN else self.now
+
+    def _follow(self, job: Job) -> None:
+        """The instance follows its job to the state in which that ended."""
+        step, instance = STEPS[job.action], self.tables.instances[job.instance]
+        if job.state is JobState.SUCCEEDED:
+            instance.applied |= step.applies_release
+            instance.state = step.afterwards or instance.state
+        elif job.state is JobState.FAILED:
+            instance.state = step.on_failure or instance.state
+
+    # How an attempt goes
+
+    def claim(self, owner: str, sites: list[str]) -> Claim | None:
+        job = min(self.candidates(owner, sites), key=self.turn, default=None)
+        return None if job is None else self._begin(job, owner)
+
+    def turn(self, job: Job) -> tuple[bool, float, int]:
+        return job.background, job.queued_at, job.id
+
+    def candidates(self, owner: str, sites: list[str]) -> list[Job]:
+        return [job for job in self.tables.jobs.values() if job.site in sites and self.may_begin(job, owner)]
+
+    def may_begin(self, job: Job, owner: str) -> bool:
+        return (
+            job.state is JobState.QUEUED
+            and not self.is_drained(job, owner)
+            and self.is_due(job)
+            and self.is_reachable(job)
+            and self.is_alone(job)
+            and self.has_slot(SlotScope.APP, job.app)
+            and self.has_slot(SlotScope.HOST, job.host)
+        )
+
+    def is_due(self, job: Job) -> bool:
+        return job.not_before is None or job.not_before <= self.now
+
+    def is_alone(self, job: Job) -> bool:
+        return not any(other.state in LEASED for other in self._open(job.instance))
+
+    def _begin(self, job: Job, owner: str) -> Claim:
+        self.take_slot(SlotScope.APP, job.app, job)
+        self.take_slot(SlotScope.HOST, job.host, job)
+        job.state, job.cause, job.owner, job.not_before = JobState.RUNNING, None, owner, None
+        job.fence = self.tables.fences[job.instance] = self.next_fence(job)
+        job.attempt += 1
+        job.lease_until, job.deadline = self.now + LEASE, self.now + job.timeout
+        job.emitted = job.stored = 0
+        return Claim(job.id, job.instance, job.action, job.attempt, job.fence)
+
+    def next_fence(self, job: Job) -> int:
+        return self.tables.fences[job.instance] + 1
+
+    def may_write(self, job: Job, held: Claim) -> bool:
+        return job.fence == held.fence and job.state is JobState.RUNNING
+
+    def may_beat(self, job: Job, held: Claim) -> bool:
+        return self.may_write(job, held)
+
+    def may_tell(self, job: Job, held: Claim) -> bool:
+        return self.may_write(job, held)
+
+    def may_conclude(self, job: Job, held: Claim) -> bool:
+        return self.may_write(job, held)
+
+    def heartbeat(self, held: Claim) -> Beat:
+        job = self.tables.jobs[held.job]
+        if not self.may_beat(job, held):
+            raise Fenced
+        job.lease_until = self.now + LEASE
+        return Beat(job.cancel_requested, job.deadline is not None and job.deadline < self.now)
+
+    def store(self, held: Claim, counters: set[int]) -> None:
+        """Keep events of the run's story."""
+        job = self.tables.jobs[held.job]
+        if not self.may_tell(job, held):
+            raise Fenced
+        told = {(job.id, held.attempt, counter) for counter in counters} - self.tables.events
+        self.tables.events |= told
+        job.stored += len(told)
+
+    def conclude(self, held: Claim, outcome: Outcome) -> JobState:
+        job, instance = self.tables.jobs[held.job], self.tables.instances[held.instance]
+        if not self.may_conclude(job, held):
+            raise Fenced
+        untouched = not outcome.touched and (not job.touched or job.retry_safe)
+        serving = instance.applied and outcome.serving
+        known = untouched or is_known(job.action, failed=outcome.end is End.FAILED, serving=serving)
+        again = outcome.end is End.UNREACHABLE and self.may_repeat(job, untouched=untouched)
+        state, cause = verdict(outcome.end, known=known, again=again)
+        gave_way = job.giving_way and state is JobState.CANCELLED
+        self._move(job, state, Cause.GAVE_WAY if gave_way else cause)
+        job.touched |= outcome.touched
+        job.emitted = outcome.emitted
+        if acts_on(outcome.end, state):
+            job.not_before = self.now + self.pause(job, again=again)
+        if outcome.end is End.UNREACHABLE:
+            self.park(job.host)
+        self._follow(job)
+        return job.state
+
+    def may_repeat(self, job: Job, *, untouched: bool) -> bool:
+        return (untouched or job.retry_safe) and job.attempt < job.max_attempts and not job.cancel_requested
+
+    def pause(self, job: Job, *, again: bool) -> float:
+        return max(QUIESCE, backoff(job.attempt, self.chance)) if again else QUIESCE
+
+    # What is done about attempts that nobody keeps
+
+    def reap(self) -> int:
+        expired = [job for job in self.tables.jobs.values() if self.is_expired(job)]
+        expired.sort(key=lambda job: job.lease_until or 0.0)
+        for job in expired[:AT_ONCE]:
+            self.lose(job) if job.state is JobState.RUNNING else self.after_quiesce(job)
+        return len(expired[:AT_ONCE])
+
+    def is_expired(self, job: Job) -> bool:
+        return job.lease_until is not None and job.lease_until < self.now
+
+    def lose(self, job: Job) -> None:
+        self._move(job, JobState.QUIESCING, Cause.LEASE_LOST)
+        job.touched = True  # for all we know
+        job.lease_until = self.now + QUIESCE
+
+    def after_quiesce(self, job: Job) -> None:
+        state, cause = after_quiesce(
+            retry_safe=job.retry_safe,
+            attempt=job.attempt,
+            max_attempts=job.max_attempts,
+            cancelled=job.cancel_requested,
+            background=job.background,
+        )
+        self._move(job, state, Cause.GAVE_WAY if job.giving_way else cause)
+
+    def recover(self) -> None:
+        """What follows a restore of the database."""
+        for job in self.tables.jobs.values():
+            if job.state in LEASED or (job.state is JobState.QUEUED and not job.retry_safe):
+                self._move(job, JobState.CANCELLED if job.background else JobState.NEEDS_ATTENTION, Cause.RESTORED)
+        for instance in self.tables.fences:
+            self.tables.fences[instance] += self.leap()
+
+    def leap(self) -> int:
+        return LEAP

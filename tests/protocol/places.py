@@ -1,0 +1,77 @@
+"""Where jobs may begin: slots of apps and hosts, parked hosts, drains."""
+
+from copy import deepcopy
+from itertools import count
+
+from provisioner.jobs.lifecycle import LEASED, JobState, SlotScope
+from provisioner.workers.lifecycle import DrainScope
+from tests.protocol.rows import PROBE_EVERY, Host, Job, Setup, Tables
+
+
+class Places:
+    def __init__(self, setup: Setup) -> None:
+        self._numbers = count(1)  # a restored database must not give one out twice
+        hosts = {name: Host(site) for name, site in setup.sites.items()}
+        self.now = 0.0
+        self.chance = 0.5  # what spreads the pauses between attempts
+        self.tables = Tables(deepcopy(setup.instances), hosts, dict(setup.caps), dict(setup.retry_safe))
+        self.tables.fences = dict.fromkeys(
+            setup.instances, 0
+        )  # a row that comes with the first job, as the instance does
+        for (scope, owner), most in setup.caps.items():
+            self.allow(scope, owner, most)
+
+    def has_slot(self, scope: SlotScope, owner: str) -> bool:
+        return self._free_slot(scope, owner) is not None
+
+    def _free_slot(self, scope: SlotScope, owner: str) -> int | None:
+        usable = self.tables.slots[scope, owner][: self.tables.caps[scope, owner]]
+        return usable.index(None) if None in usable else None
+
+    def take_slot(self, scope: SlotScope, owner: str, job: Job) -> None:
+        number = self._free_slot(scope, owner)
+        assert number is not None
+        self.tables.slots[scope, owner][number] = job.id
+
+    def allow(self, scope: SlotScope, owner: str, most: int) -> None:
+        """So many at once from now on; who is in already may come to its end."""
+        slots = self.tables.slots.setdefault((scope, owner), [])
+        slots.extend([None] * (most - len(slots)))
+        self.tables.caps[scope, owner] = most
+
+    def frees(self, before: JobState, after: JobState) -> bool:
+        return before in LEASED and after not in LEASED
+
+    def _free(self, number: int) -> None:
+        for slots in self.tables.slots.values():
+            slots[:] = [None if holder == number else holder for holder in slots]
+
+    def park(self, host: str) -> None:
+        self.tables.hosts[host].probe_at = self.now + PROBE_EVERY
+
+    def take_probes(self, sites: list[str]) -> list[str]:
+        due = [
+            name
+            for name, host in self.tables.hosts.items()
+            if host.site in sites and host.probe_at is not None and host.probe_at <= self.now
+        ]
+        for name in due:
+            self.park(name)
+        return due
+
+    def reopen(self, host: str) -> None:
+        self.tables.hosts[host].probe_at = None
+
+    def drain(self, scope: DrainScope, name: str) -> None:
+        self.tables.drains.add((scope, name))
+
+    def end_drain(self, scope: DrainScope, name: str) -> None:
+        self.tables.drains.discard((scope, name))
+
+    def is_drained(self, job: Job, owner: str) -> bool:
+        worker = owner.split(":", maxsplit=1)[0]
+        here = {(DrainScope.SERVICE, ""), (DrainScope.SITE, job.site), (DrainScope.WORKER, worker)}
+        return bool(here & self.tables.drains)
+
+    def is_reachable(self, job: Job) -> bool:
+        return self.tables.hosts[job.host].probe_at is None
