@@ -59,8 +59,8 @@ class Job:
     lease_until: float | None = None
     cancel_requested: bool = False
     cause: Cause | None = None
-    emitted: int = 0
-    stored: int = 0
+    events_emitted: int = 0
+    events_stored: int = 0
 
 
 @dataclass(frozen=True)
