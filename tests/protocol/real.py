@@ -156,8 +156,8 @@ class Real:
         return self._fenced(lambda: instances.conclude(held, outcome))
 
     def _applied(self, held: Claim) -> str | None:
-        query = "SELECT version FROM release JOIN instance ON release.id = applied_release_id WHERE instance.id = :id"
-        return db.session.scalar(text(query), {"id": held.instance_id})
+        release_id = db.session.get_one(Instance, held.instance_id).applied_release_id
+        return db.session.get_one(Release, release_id).version if release_id else None
 
     def _fenced(self, verb: Any) -> Any:
         try:

@@ -14,6 +14,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import null, select, text
+from sqlalchemy.exc import IntegrityError
 
 from provisioner.db import db
 from provisioner.embedded.layout import Layout
@@ -95,5 +96,5 @@ def test_a_database_that_does_not_free_slots_is_found_out(real: Real) -> None:
 def found_out(real: Real) -> None:
     """By the steps that the true service takes, or a few more; how to come there shortest does not matter."""
     searching = settings(STEPS, max_examples=200, phases=[Phase.generate])
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, IntegrityError)):  # the database itself may refuse
         run_state_machine_as_test(lambda: Twins(real), settings=searching)
