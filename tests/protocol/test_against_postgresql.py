@@ -71,7 +71,7 @@ MUTANTS = {
     "nobody is parked": (hosts, "park", lambda _: None),
     "newcomers do not wait": (jobs, "_still_acting", lambda _: null()),
     "the fence stays": claim_without("value = value + 1", "value = value"),
-    "parked hosts are claimed for": claim_without("AND host.parked_at IS NULL"),
+    "parked hosts are claimed for": claim_without("host.parked_at IS NULL", "true"),
     "pauses are ignored": claim_without("AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())"),
     "sweeps are not behind": claim_without("job.background, job.queued_at", "job.queued_at"),
     "the service is not drained": claim_without("scope = 'service' OR "),

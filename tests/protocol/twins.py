@@ -137,18 +137,28 @@ class Twins(RuleBasedStateMachine):
     def recover(self) -> None:
         self.both(lambda twin: twin.recover())
 
+    @precondition(lambda self: self.leased())
+    @rule()
+    def lose_and_begin_again(self) -> None:
+        """All that goes on is lost, and what may be repeated is repeated: now there are claims of old."""
+        self.fall_silent()
+        self.wait(31.0)
+        self.reap()
+        self.fill()
+
     @rule(sites=served)
     def probe(self, sites: list[str]) -> None:
+        self.wait(16.0)
         answers = self.both(lambda twin: sorted(twin.take_probes(sites)))
         for host in answers[1]:
             self.both(lambda twin, host=host: twin.reopen(host))
 
     @rule(what=drains)
-    def drain_or_end_it(self, what: tuple[DrainScope, str]) -> None:
-        if what in self.model.tables.drains:
-            self.both(lambda twin: twin.end_drain(*what))
-        else:
-            self.both(lambda twin: twin.drain(*what))
+    def drain_for_a_moment(self, what: tuple[DrainScope, str]) -> None:
+        self.both(lambda twin: twin.drain(*what))
+        self.fill()
+        self.all_rows_are_alike()
+        self.both(lambda twin: twin.end_drain(*what))
 
     @rule(place=st.sampled_from(sorted(SETUP.caps)), most=st.integers(1, 3))
     def allow(self, place: tuple[SlotScope, str], most: int) -> None:
