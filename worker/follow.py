@@ -34,14 +34,15 @@ class Follower:
     the supervisor has killed the run by then, and so do we.
     """
 
-    def __init__(self, claim: Claim, run: Run, order: RunOrder, patience: float) -> None:
+    def __init__(self, claim: Claim, run: Run, order: RunOrder, patience: float, proven: float) -> None:
         self._claim = claim
         self._run = run
         self._order = order
         self._patience = patience
         self._redact = Redactor(order.secrets)
         self._waiting: list[Event] = []
-        self._flushed = self._proven = self._beaten = time.monotonic()
+        self._proven = proven
+        self._flushed = self._beaten = time.monotonic()
         self._emitted = 0
         self._touched = False
         self._report: Json = {}
@@ -109,16 +110,17 @@ class Follower:
     def _beat_if_due(self) -> None:
         if time.monotonic() - self._beaten < settings().heartbeat:
             return
+        asked = time.monotonic()
         try:
             with transaction():
                 beat = attempts.heartbeat(self._claim)
         except OperationalError:
             self._still_ours()
             return
-        self._proven = self._beaten = time.monotonic()
+        self._proven, self._beaten = asked, time.monotonic()
         if self._end is not None:
             return
-        self._run.prove()
+        self._run.prove(asked)
         if beat.cancel_requested or beat.past_deadline:
             log.warning("stopping the run", cancelled=beat.cancel_requested)
             self._run.kill()

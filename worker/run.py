@@ -50,10 +50,11 @@ def sweep_folders() -> None:
 class Run:
     """One ansible-playbook in its sandbox, as a context: leaving it kills what is left, and removes the files."""
 
-    def __init__(self, order: RunOrder, name: str, patience: float) -> None:
+    def __init__(self, order: RunOrder, name: str, patience: float, proven: float) -> None:
         self._folder = FOLDER / f"{PREFIX}{os.getpid()}-{name}"
         self._order = order
         self._patience = patience
+        self._proven = proven
         self._rest = b""
 
     def __enter__(self) -> Self:
@@ -68,7 +69,8 @@ class Run:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
         inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
-        order = {"project": self._order.project, "playbook": self._order.playbook, "patience": self._patience}
+        proof = {"patience": self._patience, "proven": self._proven}
+        order = {"project": self._order.project, "playbook": self._order.playbook, **proof}
         (self._folder / "order.json").write_text(json.dumps(order))
         self._process = subprocess.Popen(
             sandbox.wrapped([sys.executable, "-m", "worker.supervisor", str(self._folder)]),
@@ -94,10 +96,10 @@ class Run:
     def pid(self) -> int:
         return self._process.pid
 
-    def prove(self) -> None:
-        """Tell the supervisor that the database has just confirmed our lease."""
+    def prove(self, asked: float) -> None:
+        """Tell the supervisor that the database has confirmed our lease, for which we asked then."""
         with suppress(BrokenPipeError):  # it is gone; reading will say so
-            self._input.write(b"mine\n")
+            self._input.write(f"{asked}\n".encode())
             self._input.flush()
 
     @property

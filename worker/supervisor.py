@@ -46,20 +46,24 @@ def die(code: int = 137) -> None:
 
 
 class Watchdog:
-    """Dies when the worker has not proven for `patience` seconds that the run is still its own."""
+    """Dies when the worker has not proven for `patience` seconds that the run is still its own.
 
-    def __init__(self, lines: IO[str], patience: float) -> None:
+    A proof counts from when the worker asked for it, on the clock that all processes of the machine share: however long
+    the answer took to come here, the lease that it stands for is that old.
+    """
+
+    def __init__(self, lines: IO[str], patience: float, proven: float) -> None:
         self._lines = lines
         self._patience = patience
-        self._proven = time.monotonic()
+        self._proven = proven
 
     def start(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _listen(self) -> None:
-        for _ in self._lines:
-            self._proven = time.monotonic()
+        for line in self._lines:
+            self._proven = float(line)
         die()
 
     def _watch(self) -> None:
@@ -121,7 +125,7 @@ def main(folder: str) -> None:
     order = json.loads((Path(folder) / "order.json").read_text())
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a stray print must not garble the channel
-    Watchdog(sys.stdin, order["patience"]).start()
+    Watchdog(sys.stdin, order["patience"], order["proven"]).start()
     story = Story(channel)
     run = ansible_runner.run(
         private_data_dir=folder,

@@ -79,11 +79,12 @@ def _outcome(claim: Claim) -> Outcome:
     """What came of the run, also where it could not start or our own code failed: the job must learn of its end."""
     started = False
     try:
+        asked = time.monotonic()
         order = _order(claim)
         if order.changed:
             return _broken("the playbooks changed after the request", touched=False)
         started = True
-        return _run(claim, order)
+        return _run(claim, order, asked)
     except (Fenced, Lost):
         raise
     except Exception:
@@ -103,10 +104,10 @@ def _order(claim: Claim) -> RunOrder:
     return order
 
 
-def _run(claim: Claim, order: RunOrder) -> Outcome:
+def _run(claim: Claim, order: RunOrder, proven: float) -> Outcome:
     patience = settings().lease * (1 - MARGIN)
-    with Run(order, f"{claim.job_id}-{claim.attempt}", patience) as run:
-        return Follower(claim, run, order, patience).follow()
+    with Run(order, f"{claim.job_id}-{claim.attempt}", patience, proven) as run:
+        return Follower(claim, run, order, patience, proven).follow()
 
 
 def _conclude(claim: Claim, outcome: Outcome) -> str:

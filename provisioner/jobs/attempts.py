@@ -64,22 +64,27 @@ class Outcome:
 
 
 # Per served site and app the first few that may begin; of them all the oldest that nobody else is just taking.
+# Arrays and not joins say which hosts and instances are free, so that the queue is read in the order of its index, and
+# no further than to the first few.
 CLAIM = text("""
-    WITH candidate AS MATERIALIZED (
+    WITH open_host AS MATERIALIZED (
+        SELECT host.id FROM host WHERE host.parked_at IS NULL
+            AND EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number <= host.slots
+                AND slot.job_id IS NULL)
+    ), candidate AS MATERIALIZED (
         SELECT first.* FROM unnest(CAST(:sites AS text[])) AS served (site)
         CROSS JOIN app
         CROSS JOIN LATERAL (
-            SELECT job.id, job.background, job.queued_at FROM job JOIN host ON host.id = job.host_id
+            SELECT job.id, job.background, job.queued_at FROM job
             WHERE job.state = 'queued' AND job.site = served.site AND job.app_id = app.id
                 AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())
-                AND host.parked_at IS NULL
-                AND EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number <= host.slots
-                    AND slot.job_id IS NULL)
-                AND NOT EXISTS (SELECT FROM job AS acting WHERE acting.instance_id = job.instance_id
-                    AND acting.state IN ('running', 'quiescing'))
+                AND job.host_id = ANY (ARRAY(SELECT id FROM open_host))
+                AND job.instance_id <> ALL (ARRAY(SELECT acting.instance_id FROM job AS acting
+                    WHERE acting.state IN ('running', 'quiescing')))
             ORDER BY job.background, job.queued_at, job.id LIMIT 10
         ) AS first
-        WHERE EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
+        WHERE EXISTS (SELECT FROM open_host)
+            AND EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
                 AND number <= (app.manifest ->> 'concurrency')::integer AND slot.job_id IS NULL)
             AND NOT EXISTS (SELECT FROM drain WHERE scope = 'service' OR (scope, name) = ('site', served.site)
                 OR (scope, name) = ('worker', :worker))

@@ -6,7 +6,7 @@ from provisioner.audit import service as audit
 from provisioner.config import settings
 from provisioner.db import db
 from provisioner.jobs.attempts import soon
-from provisioner.jobs.lifecycle import LEASED, Cause, JobState, after_quiesce
+from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState, after_quiesce
 from provisioner.jobs.models import Job
 from provisioner.jobs.service import record
 from provisioner.workers.service import wake
@@ -54,7 +54,7 @@ def _after_quiesce(job: Job) -> None:
     )
     if job.giving_way:
         job.cause = Cause.GAVE_WAY
-    if job.state is JobState.CANCELLED:
+    if job.state not in OPEN:
         job.finished_at = func.clock_timestamp()
 
 

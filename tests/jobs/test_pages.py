@@ -188,7 +188,7 @@ def test_the_story_of_a_second_attempt_follows_that_of_the_first(app: Flask, ins
     job = factories.asked_to(Action.UPDATE, instance.id)
     first = factories.claimed()
     store(first, told(1), told(2))
-    factories.concluded(first, End.BROKEN)
+    factories.concluded(first, End.FAILED)
     operator = Visitor(app, Role.OPERATOR)
     operator.post(f"/jobs/{job.id}/resolve", resolution="retry", reason="the server is back")
     factories.rested()

@@ -53,6 +53,17 @@ def test_what_a_restored_database_shows_as_going_on_waits_for_a_person(instance:
     assert again.fence > 1_000_000 > claim.fence
 
 
+def test_a_sweep_s_check_that_was_going_on_locks_nobody_out(instance: Instance) -> None:
+    check = factories.asked_to(Action.CHECK, instance.id, background=True)
+    factories.claimed()
+
+    with transaction():
+        assert recovery.recover("restored by hand") == 1
+
+    assert (factories.job(check.id).state, factories.job(check.id).cause) == (JobState.CANCELLED, Cause.RESTORED)
+    assert factories.asked_to(Action.UPDATE, instance.id).state is JobState.QUEUED
+
+
 def test_a_check_that_was_giving_way_leaves_its_place_to_the_one_behind_it(instance: Instance) -> None:
     check = factories.asked_to(Action.CHECK, instance.id, background=True)
     factories.claimed()

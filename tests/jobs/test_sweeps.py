@@ -79,6 +79,17 @@ def test_a_check_that_gives_way_and_loses_its_lease_needs_nobody(instance: Insta
     assert factories.claimed().job_id == update.id
 
 
+def test_a_check_that_is_lost_for_good_locks_nobody_out(instance: Instance) -> None:
+    check = swept(instance)
+    for _ in range(check.max_attempts):
+        factories.claimed()
+        factories.reaped()
+        factories.reaped()
+
+    assert facts(check) == (JobState.FAILED, Cause.LEASE_LOST)
+    assert factories.asked_to(Action.UPDATE, instance.id).state is JobState.QUEUED
+
+
 def test_only_one_job_can_wait_behind_a_check_that_gives_way(instance: Instance) -> None:
     swept(instance)
     factories.claimed()

@@ -7,11 +7,12 @@ from provisioner.administrations.models import Administration
 from provisioner.db import db, transaction
 from provisioner.hosts import queries as hosts, service as breaker
 from provisioner.hosts.models import Host
+from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Claim
-from provisioner.jobs.lifecycle import LONGEST_PAUSE, Cause, End, JobState, backoff
+from provisioner.jobs.lifecycle import LONGEST_PAUSE, Cause, End, JobState, Resolution, backoff
 from tests import factories
 
 
@@ -122,3 +123,38 @@ def test_pauses_grow_are_spread_and_have_an_end() -> None:
     assert [backoff(attempt, 0.5) for attempt in (1, 2, 3)] == [15, 30, 60]
     assert backoff(1, 0) < backoff(1, 1)
     assert backoff(50, 1) == 1.5 * LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("end", [End.UNREACHABLE, End.CANCELLED, End.DEADLINE])
+def test_a_person_s_retry_waits_until_nothing_of_what_was_cut_off_can_act(instance: Instance, end: End) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+    assert factories.concluded(factories.claimed(), end) is JobState.NEEDS_ATTENTION
+    with transaction():
+        instances.resolve(update.id, Resolution.RETRY, "it is back")
+        breaker.reopen(update.host_id)
+
+    assert next_claim() is None
+    factories.rested()
+    assert factories.claimed().attempt == 2
+
+
+def test_the_next_job_waits_until_nothing_of_what_was_cut_off_can_act(administration: Administration) -> None:
+    provision = factories.asked(administration.id)
+    assert factories.concluded(factories.claimed(), End.UNREACHABLE) is JobState.QUEUED
+    with transaction():
+        instances.cancel(provision.id, "not now")
+        breaker.reopen(provision.host_id)
+    again = factories.asked_to(Action.PROVISION, provision.instance_id)
+
+    assert next_claim() is None
+    factories.rested()
+    assert factories.claimed().job_id == again.id
+
+
+def test_a_check_that_was_stopped_leaves_nothing_to_wait_for(instance: Instance) -> None:
+    factories.asked_to(Action.CHECK, instance.id)
+    factories.concluded(factories.claimed(), End.CANCELLED)
+
+    factories.asked_to(Action.CHECK, instance.id)
+
+    assert next_claim()

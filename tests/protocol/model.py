@@ -158,7 +158,7 @@ class Protocol(Places):
         job.fence = self.tables.fences[job.instance] = self.next_fence(job)
         job.attempt += 1
         job.lease_until, job.deadline = self.now + LEASE, self.now + job.timeout
-        job.emitted = job.stored = 0
+        job.events_emitted = job.events_stored = 0
         return Claim(job.id, job.instance, job.action, job.attempt, job.fence)
 
     def next_fence(self, job: Job) -> int:
@@ -190,7 +190,7 @@ class Protocol(Places):
             raise Fenced
         told = {(job.id, held.attempt, counter) for counter in counters} - self.tables.events
         self.tables.events |= told
-        job.stored += len(told)
+        job.events_stored += len(told)
 
     def conclude(self, held: Claim, outcome: Outcome) -> JobState:
         job, instance = self.tables.jobs[held.job], self.tables.instances[held.instance]
@@ -204,7 +204,7 @@ class Protocol(Places):
         gave_way = job.giving_way and state is JobState.CANCELLED
         self._move(job, state, Cause.GAVE_WAY if gave_way else cause)
         job.touched |= outcome.touched
-        job.emitted = outcome.emitted
+        job.events_emitted = outcome.emitted
         if acts_on(outcome.end, state):
             job.not_before = self.now + self.pause(job, again=again)
         if outcome.end is End.UNREACHABLE:
@@ -232,8 +232,8 @@ class Protocol(Places):
 
     def lose(self, job: Job) -> None:
         self._move(job, JobState.QUIESCING, Cause.LEASE_LOST)
+        job.touched = True  # for all we know
         job.lease_until = self.now + QUIESCE
-        job.touched = True
 
     def after_quiesce(self, job: Job) -> None:
         state, cause = after_quiesce(

@@ -48,8 +48,8 @@ class Job:
     timeout: float = TIMEOUT
     state: JobState = JobState.QUEUED
     giving_way: bool = False
+    touched: bool = False  # an attempt may have changed something
     attempt: int = 0
-    touched: bool = False
     max_attempts: int = 3
     not_before: float | None = None
     deadline: float | None = None
@@ -59,8 +59,8 @@ class Job:
     lease_until: float | None = None
     cancel_requested: bool = False
     cause: Cause | None = None
-    emitted: int = 0
-    stored: int = 0
+    events_emitted: int = 0
+    events_stored: int = 0
 
 
 @dataclass(frozen=True)

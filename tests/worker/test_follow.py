@@ -1,5 +1,6 @@
 """What a worker makes of what a run says. The run is a script of messages; the database is real."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,8 @@ from provisioner import config
 from provisioner.db import transaction
 from provisioner.instances import service as instances
 from provisioner.instances.variables import RunOrder
-from provisioner.jobs import events
-from provisioner.jobs.attempts import Claim, Outcome
+from provisioner.jobs import attempts, events
+from provisioner.jobs.attempts import Beat, Claim, Outcome
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
 from tests import factories
@@ -30,12 +31,14 @@ class Script:
         self.gave_up = gave_up
         self._chunks = list(chunks)
         self._killed = False
+        self.proofs: list[float] = []
 
     def messages(self, _timeout: float) -> Iterator[dict[str, Any]] | None:
         return iter(self._chunks.pop(0)) if self._chunks else None
 
-    def prove(self) -> None:
+    def prove(self, asked: float) -> None:
         assert not self._killed
+        self.proofs.append(asked)
 
     def kill(self) -> None:
         self._killed = True
@@ -48,7 +51,7 @@ def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
 
 def followed(claim: Claim, *chunks: list[dict[str, Any]]) -> Outcome:
     order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
-    return Follower(claim, Script(*chunks), order, patience=40).follow()
+    return Follower(claim, Script(*chunks), order, 40, time.monotonic()).follow()
 
 
 @pytest.fixture
@@ -89,7 +92,26 @@ def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: 
     order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
 
     with pytest.raises(Lost):
-        Follower(claim, Script([said(1)], gave_up=True), order, patience=40).follow()
+        Follower(claim, Script([said(1)], gave_up=True), order, 40, time.monotonic()).follow()
+
+
+@pytest.mark.usefixtures("at_every_turn")
+def test_a_proof_is_as_old_as_the_question_that_the_database_answered(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, answered = Script([said(1)], [SUCCESS]), []
+
+    def slow(held: Claim) -> Beat:
+        answered.append(time.monotonic())
+        return heartbeat(held)
+
+    heartbeat = attempts.heartbeat
+    monkeypatch.setattr(attempts, "heartbeat", slow)
+    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
+    Follower(claim, script, order, 40, time.monotonic()).follow()
+
+    assert script.proofs
+    assert all(proof <= at for proof, at in zip(script.proofs, answered, strict=False))
 
 
 def test_a_report_is_cleaned_like_any_event(claim: Claim) -> None:

@@ -1,0 +1,100 @@
+"""The model is the service: both are driven side by side, and each row of theirs is alike after each step.
+
+More of it: PROTOCOL_EXAMPLES=2000.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import null, select, text
+from sqlalchemy.exc import IntegrityError
+
+from provisioner.db import db
+from provisioner.embedded.layout import Layout
+from provisioner.hosts import service as hosts
+from provisioner.jobs import attempts, events, recovery, service as jobs
+from provisioner.jobs.models import Job
+from tests.conftest import superuser
+from tests.protocol.real import Real, clock
+from tests.protocol.twins import SETUP, Twins
+
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "30"))
+STEPS = settings(
+    derandomize="PROTOCOL_EXAMPLES" not in os.environ,
+    database=None,
+    deadline=None,
+    stateful_step_count=40,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def real(app: Flask, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
+    """The service with an estate; its clock stands, and chance always says one half."""
+    monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 0.5))
+    with superuser(layout, "test") as connection, clock(connection):
+        yield Real(SETUP, connection)
+
+
+def test_the_service_does_what_the_model_does(real: Real) -> None:
+    run_state_machine_as_test(lambda: Twins(real), settings=settings(STEPS, max_examples=EXAMPLES))
+
+
+def current(held: attempts.Claim) -> attempts.Claim:
+    """The same claim with the fence that its job has now, whoever has it."""
+    return replace(held, fence=db.session.scalar(select(Job.fence).where(Job.id == held.job_id)))
+
+
+def unfenced(verb: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda held, *more, **options: verb(current(held), *more, **options)
+
+
+def claim_without(condition: str, instead: str = "") -> tuple[Any, str, Any]:
+    assert condition in attempts.CLAIM.text
+    return attempts, "CLAIM", text(attempts.CLAIM.text.replace(condition, instead))
+
+
+MUTANTS = {
+    "conclude without fence": (attempts, "conclude", unfenced(attempts.conclude)),
+    "heartbeat without fence": (attempts, "heartbeat", unfenced(attempts.heartbeat)),
+    "events without fence": (events, "store", unfenced(events.store)),
+    "no quiesce": (recovery, "_quiesce", recovery._after_quiesce),
+    "no leap": (recovery, "LEAP", 0),
+    "nobody is parked": (hosts, "park", lambda _: None),
+    "newcomers do not wait": (jobs, "_still_acting", lambda _: null()),
+    "the fence stays": claim_without("value = value + 1", "value = value"),
+    "parked hosts are claimed for": claim_without("host.parked_at IS NULL", "true"),
+    "pauses are ignored": claim_without("AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())"),
+    "sweeps are not behind": claim_without("job.background, job.queued_at", "job.queued_at"),
+    "the service is not drained": claim_without("scope = 'service' OR "),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_service_with_a_fault_is_found_out(real: Real, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(*MUTANTS[name])
+
+    found_out(real)
+
+
+def test_a_database_that_does_not_free_slots_is_found_out(real: Real) -> None:
+    real.superuser.execute("ALTER TABLE job DISABLE TRIGGER slots")
+    try:
+        found_out(real)
+    finally:
+        real.superuser.execute("ALTER TABLE job ENABLE TRIGGER slots")
+
+
+def found_out(real: Real) -> None:
+    """By the steps that the true service takes, or a few more; how to come there shortest does not matter."""
+    searching = settings(STEPS, max_examples=200, phases=[Phase.generate])
+    with pytest.raises((AssertionError, IntegrityError)):  # the database itself may refuse
+        run_state_machine_as_test(lambda: Twins(real), settings=searching)

@@ -1,0 +1,208 @@
+"""The service and the model, driven side by side by whatever Hypothesis thinks of, and compared after every step."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from provisioner.instances.lifecycle import Action, State
+from provisioner.jobs.lifecycle import LEASED, End, JobState, Resolution, SlotScope
+from provisioner.workers.lifecycle import DrainScope
+from tests.protocol.model import Protocol
+from tests.protocol.real import PLAIN, Real
+from tests.protocol.rows import Busy, Fenced, Instance, Job, NotAllowed, Outcome, Setup
+
+SITES = {"host1": "site1", "host2": "site2"}
+SETUP = Setup(
+    instances={
+        "i0": Instance("app1", "host1"),
+        "i1": Instance("app1", "host2", State.PLANNED, applied=False),
+        "i2": Instance("app2", "host1"),
+        "i3": Instance("app2", "host2", State.FAILED, applied=False),
+    },
+    sites=SITES,
+    caps={
+        (SlotScope.APP, "app1"): 1,
+        (SlotScope.APP, "app2"): 2,
+        (SlotScope.HOST, "host1"): 2,
+        (SlotScope.HOST, "host2"): 1,
+    },
+    retry_safe={"app1": frozenset({Action.PROVISION, Action.CHECK}), "app2": frozenset()},
+)
+names = st.sampled_from(sorted(SETUP.instances))
+# Some that any state allows, so that most of what is asked is not refused.
+actions = st.sampled_from([*Action, Action.UPDATE])
+owners = st.sampled_from(["w1:1", "w1:2", "w2:1"])
+served = st.sampled_from([["site1"], ["site2"], ["site1", "site2"], ["site2", "site1"]])
+drains = st.sampled_from(
+    [(DrainScope.SERVICE, ""), (DrainScope.SITE, "site1"), (DrainScope.WORKER, "w1"), (DrainScope.SITE, "site2")]
+)
+outcomes = st.builds(
+    Outcome, st.sampled_from(End), touched=st.booleans(), serving=st.booleans(), emitted=st.integers(0, 3)
+)
+newest = st.integers(0, 2)  # counted back from the last one
+
+
+class Twins(RuleBasedStateMachine):
+    def __init__(self, real: Real) -> None:
+        super().__init__()
+        self.real, self.model = real, Protocol(SETUP)
+        self.claims: list[tuple[Any, Any]] = []
+        real.reset()
+
+    def both(self, act: Callable[[Any], Any]) -> tuple[Any, Any]:
+        """The answers of both, which are alike; an error is an answer, too."""
+        answers = tuple(answer_of(lambda twin=twin: act(twin)) for twin in (self.real, self.model))
+        assert comparable(answers[0]) == comparable(answers[1]), answers
+        return answers
+
+    @rule(name=names, action=actions)
+    def ask(self, name: str, action: Action) -> None:
+        self.both(lambda twin: twin.ask(name, action))
+
+    @rule(name=names)
+    def sweep(self, name: str) -> None:
+        self.both(lambda twin: twin.ask(name, Action.CHECK, background=True))
+
+    @rule(owner=owners, sites=served)
+    def claim(self, owner: str, sites: list[str]) -> None:
+        claims = self.both(lambda twin: twin.claim(owner, sites))
+        if claims[0]:
+            self.claims.append(claims)
+
+    @rule()
+    def fill(self) -> None:
+        """Whoever is free takes something."""
+        for owner in ("w1:1", "w2:1"):
+            self.claim(owner, ["site1", "site2"])
+
+    @precondition(lambda self: self.claims)
+    @rule(which=newest)
+    def heartbeat(self, which: int) -> None:
+        held = self.held(which)
+        self.both(lambda twin: twin.heartbeat(held[twin is self.model]))
+
+    @precondition(lambda self: self.claims)
+    @rule(which=newest, counters=st.sets(st.integers(0, 4), max_size=3))
+    def store(self, which: int, counters: set[int]) -> None:
+        held = self.held(which)
+        self.both(lambda twin: twin.store(held[twin is self.model], counters))
+
+    @precondition(lambda self: self.claims)
+    @rule(which=newest, outcome=outcomes)
+    def conclude(self, which: int, outcome: Outcome) -> None:
+        held = self.held(which)
+        self.both(lambda twin: twin.conclude(held[twin is self.model], outcome))
+
+    def held(self, which: int) -> tuple[Any, Any]:
+        return self.claims[-1 - which % len(self.claims)]
+
+    @rule(seconds=st.sampled_from([1.0, 16.0, 31.0, 601.0]))
+    def wait(self, seconds: float) -> None:
+        self.model.now += seconds
+        self.real.move_clock(self.model.now)
+
+    @rule()
+    def reap(self) -> None:
+        self.both(lambda twin: twin.reap())
+
+    @precondition(lambda self: self.leased())
+    @rule()
+    def fall_silent(self) -> None:
+        """All workers, for longer than a lease."""
+        self.wait(61.0)
+        self.reap()
+
+    def leased(self) -> bool:
+        return any(job.state in LEASED for job in self.model.tables.jobs.values())
+
+    @precondition(lambda self: self.model.tables.jobs)
+    @rule(which=newest)
+    def cancel(self, which: int) -> None:
+        number = len(self.model.tables.jobs) - which % len(self.model.tables.jobs)
+        self.both(lambda twin: twin.cancel(number))
+
+    @precondition(lambda self: self.unsure() or self.model.tables.jobs)
+    @rule(which=newest, resolution=st.sampled_from(Resolution))
+    def resolve(self, which: int, resolution: Resolution) -> None:
+        numbers = self.unsure() or sorted(self.model.tables.jobs)
+        self.both(lambda twin: twin.resolve(numbers[which % len(numbers)], resolution))
+
+    def unsure(self) -> list[int]:
+        return [job.id for job in self.model.tables.jobs.values() if job.state is JobState.NEEDS_ATTENTION]
+
+    @precondition(lambda self: self.leased())
+    @rule()
+    def recover(self) -> None:
+        self.both(lambda twin: twin.recover())
+
+    @precondition(lambda self: self.leased())
+    @rule()
+    def lose_and_begin_again(self) -> None:
+        """All that goes on is lost, and what may be repeated is repeated: now there are claims of old."""
+        self.fall_silent()
+        self.wait(31.0)
+        self.reap()
+        self.fill()
+
+    @rule(sites=served)
+    def probe(self, sites: list[str]) -> None:
+        self.wait(16.0)
+        answers = self.both(lambda twin: sorted(twin.take_probes(sites)))
+        for host in answers[1]:
+            self.both(lambda twin, host=host: twin.reopen(host))
+
+    @rule(what=drains)
+    def drain_for_a_moment(self, what: tuple[DrainScope, str]) -> None:
+        self.both(lambda twin: twin.drain(*what))
+        self.fill()
+        self.all_rows_are_alike()
+        self.both(lambda twin: twin.end_drain(*what))
+
+    @rule(place=st.sampled_from(sorted(SETUP.caps)), most=st.integers(1, 3))
+    def allow(self, place: tuple[SlotScope, str], most: int) -> None:
+        self.both(lambda twin: twin.allow(*place, most))
+
+    @invariant()
+    def all_rows_are_alike(self) -> None:
+        real, expected = self.real.seen(), seen(self.model)
+        for what, rows in expected.items():
+            assert real[what] == rows, (what, real[what], rows)
+
+
+def answer_of(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except (Busy, Fenced, NotAllowed) as refused:
+        return refused
+
+
+def comparable(answer: Any) -> Any:
+    """What both can say in the same words."""
+    if isinstance(answer, Exception):
+        return type(answer), answer.args
+    if isinstance(answer, Job):
+        return None if answer.state is not JobState.QUEUED else answer.id
+    if hasattr(answer, "fence"):
+        return answer.attempt, answer.fence, answer.action
+    return answer
+
+
+def seen(model: Protocol) -> dict[str, Any]:
+    """The rows of the model, as Real.seen tells those of the service."""
+    tables = model.tables
+    columns = (*PLAIN, "lease_until", "not_before", "deadline", "finished_at", "instance", "cancel_requested")
+    return {
+        "jobs": {job.id: {name: getattr(job, name) for name in columns} for job in tables.jobs.values()},
+        "fences": tables.fences,
+        "slots": {
+            (scope, owner, number): job
+            for (scope, owner), slots in tables.slots.items()
+            for number, job in enumerate(slots, start=1)
+            if job is not None
+        },
+        "parked": {name: host.probe_at for name, host in tables.hosts.items()},
+        "instances": {name: (row.state, row.applied) for name, row in tables.instances.items()},
+        "drains": tables.drains,
+    }
