@@ -145,7 +145,9 @@ def test_a_reader_goes_on_in_another_process_without_gap_or_double(sleepy: Servi
     with reader:
         reader.read()
 
-    told = [place(event) for event in events(sleepy, talk)]
+    said = events(sleepy, talk)
+    told = [place(event) for event in said]
+    assert {event["module"] for event in said if event["task"]} == {"ansible.builtin.wait_for"}
     assert reader.ended
     assert reader.places == told
     assert len(set(killed)) == 2
