@@ -15,7 +15,8 @@ from tests.conftest import superuser
 BEFORE = """
     SET session_replication_role = replica;
     INSERT INTO job (id, instance_id, administration_id, request_id, action, release_id, digest, site, state,
-        retry_safe, attempt, max_attempts, timeout, queued_at, finished_at, report, events_emitted, events_stored, app_id, host_id)
+        retry_safe, attempt, max_attempts, timeout, queued_at, finished_at, report, events_emitted, events_stored,
+        app_id, host_id)
     SELECT '00000000-0000-0000-0000-000000000001', id, id, id, 'update', id, 'd', 'here', 'failed', false, 2, 3, 60,
         '2026-02-28 23:30:00-01', now(), '{}', 2, 2, id, id FROM gen_random_uuid() AS id;
     INSERT INTO job_event (job_id, attempt, counter, kind, play, role, task, host, changed, stdout, result)
