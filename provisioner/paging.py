@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Integer, Select, and_, func, literal, literal_column, select, true, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, literal, literal_column, select, tuple_
 
 from provisioner.db import db
 from provisioner.errors import Invalid
@@ -75,7 +75,9 @@ def page(
     `bound_to` are the filters: a cursor is signed for them, and refused with any other (Invalid).
     """
     total = _count(query) if wanted.with_total else None
-    query = query.where(start(order, wanted, bound_to, newest_first=newest_first))
+    after = place(order, wanted, bound_to)
+    if after:
+        query = query.where(_beyond(order, after, newest_first=newest_first))
     ordering = [column.desc() for column in order] if newest_first else list(order)
     rows = db.session.execute(query.order_by(*ordering).limit(enough(wanted))).all()
     return cut(rows, order, wanted, bound_to, total)
@@ -93,18 +95,15 @@ def _size(wanted: PageRequest) -> int:
     return max(1, min(wanted.size, MOST))
 
 
-def start(
-    order: Sequence[Any], wanted: PageRequest, bound_to: dict[str, Any], *, newest_first: bool = False
-) -> ColumnElement[bool]:
-    """What a page may hold: all that follows its cursor. Invalid if the cursor belongs to another list."""
+def place(order: Sequence[Any], wanted: PageRequest, bound_to: dict[str, Any]) -> list[Any]:
+    """The values of `order` that a page begins behind; none on the first. Invalid if the cursor is of another list."""
     if not wanted.cursor:
-        return true()
+        return []
     try:
         after = _signer(bound_to).loads(wanted.cursor)
     except BadSignature:
         raise Invalid("This page reference does not belong to this list. Start again from its first page.") from None
-    values = [_read(column, text) for column, text in zip(order, after, strict=True)]
-    return _beyond(order, values, newest_first=newest_first)
+    return [_read(column, text) for column, text in zip(order, after, strict=True)]
 
 
 def cut(

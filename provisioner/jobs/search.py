@@ -7,8 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select, text
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 
 from provisioner import paging
 from provisioner.db import db
@@ -16,13 +15,14 @@ from provisioner.jobs import failures, story
 from provisioner.jobs.models import Job, JobEvent
 from provisioner.paging import Page, PageRequest
 
-NEWEST = 2000  # events that are read without an index
+NEWEST = 500  # events that are read without an index
 AROUND = 160  # characters of a long line that are shown on each side of what was found
 # The index splits everything at these; a hyphen before a word, and quotes, are the reader's own language.
 BETWEEN = re.compile(r"(?<=\w)-(?=\w)|[/._:=@\\]")
 
 KEY = ("job_id", "attempt", "counter")
-ORDER = [JobEvent.month, JobEvent.at, JobEvent.job_id, JobEvent.attempt, JobEvent.counter]
+WITHIN = [JobEvent.at, JobEvent.job_id, JobEvent.attempt, JobEvent.counter]
+ORDER = [JobEvent.month, *WITHIN]
 TOLD = [*ORDER, JobEvent.task, JobEvent.host, JobEvent.stdout, JobEvent.result]
 MONTHS = text("""
     SELECT to_date(right(relid::regclass::text, 7), 'YYYY_MM') AS month FROM pg_partition_tree('job_event')
@@ -61,21 +61,28 @@ class Found:
 
 
 def find(words: str, which: PageRequest) -> Page:
-    """Events that hold all these words (or as `or`, `-` and quotes say), the newest first.
+    """Events that hold all these words (or as `or`, `-` and quotes say), the newest first; by month, then by time.
 
     What many events say stands among the newest ones, which are just read; what few say is found by the index of words,
     month by month. The planner cannot know which of the two a word is.
     """
     bound_to = {"list": "events", "text": words}
     asked = func.websearch_to_tsquery("simple", BETWEEN.sub(" ", words))
-    start = paging.start(ORDER, which, bound_to, newest_first=True)
-    rows = _among_newest(asked, start, which)
+    place = paging.place(ORDER, which, bound_to)
+    months = [each for each in db.session.scalars(MONTHS) if not place or each <= place[0].value]
+    rows = _among_newest(months[0], asked, place, which) if months else []
     if len(rows) <= which.size:
-        rows = _by_index(asked, start, which)
-    found = paging.cut(
-        rows, [column.key for column in ORDER], which, bound_to, _count(asked) if which.with_total else None
-    )
+        rows = _by_index(months, asked, place, which)
+    names = [column.key for column in ORDER]
+    found = paging.cut(rows, names, which, bound_to, _count(asked) if which.with_total else None)
     return replace(found, rows=list(_told(found.rows, words)))
+
+
+def _within(month: date, place: list[Any]) -> ColumnElement[bool]:
+    """What is left of a month behind this place."""
+    if place and place[0].value == month:
+        return and_(JobEvent.month == month, tuple_(*WITHIN) < tuple_(*place[1:]))
+    return JobEvent.month == month
 
 
 def _says(event: Any, asked: Any) -> ColumnElement[bool]:
@@ -83,31 +90,30 @@ def _says(event: Any, asked: Any) -> ColumnElement[bool]:
     return holds
 
 
-def _among_newest(asked: Any, start: ColumnElement[bool], which: PageRequest) -> Sequence[Any]:
-    newest_first = [column.desc() for column in ORDER]
-    newest = aliased(JobEvent, select(*TOLD).where(start).order_by(*newest_first).limit(NEWEST).subquery())
-    query = select(*(getattr(newest, column.key) for column in TOLD)).where(_says(newest, asked))
-    order = [getattr(newest, column.key).desc() for column in ORDER]
-    return db.session.execute(query.order_by(*order).limit(paging.enough(which))).all()
+def _among_newest(month: date, asked: Any, place: list[Any], which: PageRequest) -> Sequence[Any]:
+    newest_first = [column.desc() for column in WITHIN]
+    newest = select(*TOLD).where(_within(month, place)).order_by(*newest_first).limit(NEWEST).subquery()
+    order = [newest.c[column.key].desc() for column in WITHIN]
+    query = select(newest).where(_says(newest.c, asked)).order_by(*order)
+    return db.session.execute(query.limit(paging.enough(which))).all()
 
 
-def _by_index(asked: Any, start: ColumnElement[bool], which: PageRequest) -> Sequence[Any]:
+def _by_index(months: list[date], asked: Any, place: list[Any], which: PageRequest) -> Sequence[Any]:
     rows: list[Any] = []
-    for month in db.session.scalars(MONTHS).all():
-        rows += _of_month(month, asked, start, paging.enough(which, len(rows)))
+    for month in months:
+        rows += _of_month(month, asked, place, paging.enough(which, len(rows)))
         if len(rows) > which.size:
             break
     return rows
 
 
-def _of_month(month: date, asked: Any, start: ColumnElement[bool], most: ColumnElement[int]) -> Sequence[Any]:
+def _of_month(month: date, asked: Any, place: list[Any], most: ColumnElement[int]) -> Sequence[Any]:
     """Materialized: the planner must find the events first and order them then, not the other way round."""
-    hits = (
-        select(*ORDER).where(JobEvent.month == month, _says(JobEvent, asked), start).cte().prefix_with("MATERIALIZED")
-    )
+    within = _within(month, place)
+    hits = select(*WITHIN).where(within, _says(JobEvent, asked)).cte().prefix_with("MATERIALIZED")
     first = select(hits).order_by(*(column.desc() for column in hits.c)).limit(most).subquery()
     same = and_(JobEvent.month == month, *(getattr(JobEvent, name) == first.c[name] for name in KEY))
-    query = select(*TOLD).join(first, same).order_by(*(column.desc() for column in ORDER))
+    query = select(*TOLD).join(first, same).order_by(*(column.desc() for column in WITHIN))
     return db.session.execute(query).all()
 
 

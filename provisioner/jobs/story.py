@@ -27,6 +27,7 @@ TONES = {
     "runner_item_on_ok": "ok",
     "runner_on_skipped": "skipped",
     "runner_item_on_skipped": "skipped",
+    "runner_on_ignored": "skipped",
     **dict.fromkeys(FAILING, "failed"),
 }
 WHOLE = [JobEvent.attempt, JobEvent.counter, JobEvent.at, JobEvent.stdout]

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import urllib.request
+from contextlib import ExitStack
 from http.cookiejar import CookieJar
 from itertools import count
 from pathlib import Path
@@ -23,13 +24,18 @@ MINUTE = 60_000  # milliseconds
 numbers = count(1)
 
 
-@pytest.fixture
-def talk(sleepy: Service) -> Any:
+def talking(sleepy: Service, words: int) -> Any:
     """A job that speaks for a while."""
     slug = f"talkers-{next(numbers)}"
     names = {"fr": slug.title(), "ar": f"جماعة {slug}"}
     made = sleepy.post("/administrations", {"kind": "commune", "slug": slug, "names": names})
-    return sleepy.post("/requests", {"administration": made["id"], "app": "talker", "reason": "test"})
+    wish = {"administration": made["id"], "app": "talker", "reason": "test", "settings": {"words": words}}
+    return sleepy.post("/requests", wish)
+
+
+@pytest.fixture
+def talk(sleepy: Service) -> Any:
+    return talking(sleepy, 40)
 
 
 def events(service: Service, job: Any) -> list[Any]:
@@ -145,11 +151,26 @@ def test_a_reader_goes_on_in_another_process_without_gap_or_double(sleepy: Servi
     with reader:
         reader.read()
 
-    told = [place(event) for event in events(sleepy, talk)]
+    said = events(sleepy, talk)
+    told = [place(event) for event in said]
+    assert {event["module"] for event in said if event["task"]} == {"ansible.builtin.wait_for"}
     assert reader.ended
     assert reader.places == told
     assert len(set(killed)) == 2
     assert sleepy.ended(talk["id"])["events_stored"] == len(told) > 40
+
+
+def test_more_readers_than_threads_leave_pages_their_room(sleepy: Service, hind: str) -> None:
+    job, session = talking(sleepy, 500), signed_in(sleepy, hind)
+    with ExitStack() as readers:
+        for _ in range(70):  # two processes have 64 threads
+            readers.enter_context(Reader(sleepy, job, session))
+
+        with urllib.request.urlopen(f"{sleepy.url}/login", timeout=10) as page:
+            assert page.status == 200
+        assert sleepy.get(f"/jobs/{job['id']}")["state"] in {"queued", "running"}
+    sleepy.post(f"/jobs/{job['id']}/cancel", {"reason": "test"})
+    assert sleepy.ended(job["id"])["cause"] == "cancelled"
 
 
 @pytest.mark.browser

@@ -20,6 +20,8 @@ WAYS_ROUND = (
     "SET session_replication_role = replica",
     "TRUNCATE job",
     "DROP TABLE job",
+    "DROP TABLE job_event",
+    "SELECT job_event_provide_month('2030-01-01')",
     "CREATE OR REPLACE FUNCTION audit_record_change() RETURNS trigger LANGUAGE sql AS ''",
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from provisioner.accounts.policy import Role
 from provisioner.administrations.models import Administration
 from provisioner.db import db, transaction
+from provisioner.embedded import up
 from provisioner.jobs import events, live
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.events import END, Cursor, Event
@@ -228,3 +229,7 @@ def test_a_seat_is_free_again_when_its_reader_leaves(app: Flask, claim: Claim) -
             next(stream)
             stream.close()  # type: ignore[attr-defined]
         assert "retry" not in next(live.follow(claim.job_id, Cursor()))
+
+
+def test_half_of_the_threads_of_a_web_process_are_left_to_pages() -> None:
+    assert f"--threads={2 * live.SEATS} " in up.WEB

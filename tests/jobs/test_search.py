@@ -6,11 +6,12 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from sqlalchemy import text
 
 from provisioner.accounts.policy import Role
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
-from provisioner.jobs import events
+from provisioner.jobs import events, search
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.cli import jobs
 from provisioner.jobs.events import Event
@@ -77,6 +78,33 @@ def test_results_come_page_by_page_the_newest_first(app: Flask, claim: Claim) ->
     assert [each["counter"] for each in first["items"] + second["items"]] == [11, 10, 9, 8, 7, 6, 5]
     assert second["next"] is None
     assert api.get(f"/jobs/events?text=other&page_size=5&cursor={first['next']}").status_code == 422
+
+
+@pytest.mark.parametrize("newest", [0, 4, 500])
+def test_results_of_all_months_come_once_whichever_way_they_are_found(
+    app: Flask, claim: Claim, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
+    monkeypatch.setattr(search, "NEWEST", newest)
+    factories.concluded(claim)
+    wanted = []
+    for month in (1, 3, 2):
+        with transaction() as session:
+            asked = factories.asked(factories.administration().id)
+            session.execute(
+                text("UPDATE job SET queued_at = :at WHERE id = :id"), {"at": f"2026-0{month}-07", "id": asked.id}
+            )
+        other = factories.claimed()
+        with transaction():
+            events.store(other, [Event(n, "verbose", f"again {n}" if n % 3 else "else") for n in range(1, 10)])
+        wanted += [(-month, -n, str(other.job_id)) for n in range(1, 10) if n % 3]
+        factories.concluded(other)
+    api, found, cursor = Api(app, Role.VIEWER), [], ""
+    while cursor is not None:
+        page = api.get(f"/jobs/events?text=again&page_size=2{cursor and '&cursor='}{cursor}").json
+        found += [(each["job_id"], each["counter"]) for each in page["items"]]
+        cursor = page["next"]
+
+    assert found == [(job_id, -n) for _, n, job_id in sorted(wanted)]
 
 
 def test_the_page_marks_the_words_and_leads_into_the_log(app: Flask, claim: Claim) -> None:

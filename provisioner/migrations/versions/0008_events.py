@@ -43,7 +43,7 @@ def upgrade() -> None:
         result jsonb NOT NULL,
         CONSTRAINT pk_job_event PRIMARY KEY (month, job_id, attempt, counter)
     ) PARTITION BY RANGE (month);
-    CREATE INDEX ix_job_event_newest ON job_event (month, at, job_id, attempt, counter);
+    CREATE INDEX ix_job_event_newest ON job_event (at, job_id, attempt, counter);
     CREATE INDEX ix_job_event_words ON job_event USING gin (job_event_words(stdout, result));
     CREATE INDEX ix_job_event_failing ON job_event (job_id, attempt, counter)
         WHERE kind IN ('runner_on_failed', 'runner_item_on_failed', 'runner_on_unreachable');
