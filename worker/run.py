@@ -4,19 +4,24 @@ import json
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from provisioner.config import settings
 from provisioner.instances.variables import RunOrder
-from worker import inventory, sandbox
+from worker import inventory, processes, sandbox
+from worker.processes import Process
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
+SUPERVISOR = "worker.supervisor"
+LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
 # What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
     "PATH",
@@ -47,6 +52,25 @@ def sweep_folders() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """What was killed with a run: its processes by name and command line, but for our own that watched them."""
+
+    processes: list[tuple[str, str]]
+    left: int  # so many are still there
+    seconds: float
+
+
+def _not_gone(tree: list[Process], give_up: float) -> list[Process]:
+    while (left := [each for each in tree if processes.lives(each)]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return left
+
+
+class CannotStart(Exception):
+    """The machine would not let the run begin; nothing of it ever was."""
+
+
 class Run:
     """One ansible-playbook in its sandbox, as a context: leaving it kills what is left, and removes the files."""
 
@@ -59,8 +83,10 @@ class Run:
     def __enter__(self) -> Self:
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(self._folder, ignore_errors=True)
+            if isinstance(error, OSError):  # no room, no more processes
+                raise CannotStart(error.strerror) from error
             raise
         return self
 
@@ -68,16 +94,22 @@ class Run:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
         inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
-        order = {"project": self._order.project, "playbook": self._order.playbook, "patience": self._patience}
+        (self._folder / "known_hosts").write_text(self._order.known_hosts)
+        order = {
+            "project": self._order.project,
+            "playbook": self._order.playbook,
+            "patience": self._patience,
+            "memory": settings().run_memory,
+        }
         (self._folder / "order.json").write_text(json.dumps(order))
+        self._selector = selectors.DefaultSelector()
         self._process = subprocess.Popen(
-            sandbox.wrapped([sys.executable, "-m", "worker.supervisor", str(self._folder)]),
+            sandbox.wrapped([sys.executable, "-m", SUPERVISOR, str(self._folder)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=scrubbed(os.environ),
             start_new_session=True,
         )
-        self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
 
     def __exit__(self, *_: object) -> None:
@@ -119,6 +151,21 @@ class Run:
         """Whether it ended itself for want of proof. To be asked once it has ended."""
         return self._process.returncode == sandbox.GAVE_UP
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it ended itself because it took too much. To be asked once it has ended."""
+        return self._process.returncode == sandbox.OUT_OF_MEMORY
+
+    def stop(self) -> Stopped:
+        """End the whole tree, and look whether it is really gone."""
+        began = time.monotonic()
+        tree = processes.below(self.pid)
+        commands = [(each.name, processes.command(each)) for each in tree]
+        self.kill()
+        left = _not_gone(tree, began + LONGEST_DEATH)
+        acting = [each for each in commands if SUPERVISOR not in each[1]]
+        return Stopped(acting, len(left), time.monotonic() - began)
+
     def kill(self) -> None:
         """End the whole tree: the supervisor dies with its input, and its namespace with it."""
         with suppress(BrokenPipeError):
@@ -126,5 +173,6 @@ class Run:
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            processes.kill_below(self.pid)
+            self._process.kill()
             self._process.wait()

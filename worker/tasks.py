@@ -20,7 +20,7 @@ from provisioner.workers.service import wake
 from worker.follow import Follower, Lost
 from worker.main import NAME, app, flask
 from worker.probe import answers
-from worker.run import Run, sweep_folders
+from worker.run import CannotStart, Run, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
 CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
@@ -86,6 +86,8 @@ def _outcome(claim: Claim) -> Outcome:
         return _run(claim, order)
     except (Fenced, Lost):
         raise
+    except CannotStart as error:
+        return _broken(f"The run could not be started: {error}", touched=False)
     except Exception:
         log.exception("the run broke")
         return _broken("the worker failed; its log says why", touched=started)

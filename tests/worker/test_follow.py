@@ -17,17 +17,23 @@ from provisioner.jobs.lifecycle import End
 from tests import factories
 from worker import follow
 from worker.follow import Follower, Lost
+from worker.run import Stopped
 
 INSTANCE = "abc"
 SECRET = "sup3rsecretvalue"
 SUCCESS = {"end": "successful", "unreachable": False}
 
 
+ORDER = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
+
+
 class Script:
     """Says what it is told to, one chunk at a time. Once it is killed nobody may prove anything to it."""
 
-    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False) -> None:
+    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False, out_of_memory: bool = False) -> None:
         self.gave_up = gave_up
+        self.out_of_memory = out_of_memory
+        self.stopped = Stopped([], left=0, seconds=0.1)
         self._chunks = list(chunks)
         self._killed = False
 
@@ -40,6 +46,10 @@ class Script:
     def kill(self) -> None:
         self._killed = True
 
+    def stop(self) -> Stopped:
+        self.kill()
+        return self.stopped
+
 
 def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
     texts = dict.fromkeys(("stdout", "play", "role", "task"), "")
@@ -47,8 +57,7 @@ def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
 
 
 def followed(claim: Claim, *chunks: list[dict[str, Any]]) -> Outcome:
-    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
-    return Follower(claim, Script(*chunks), order, patience=40).follow()
+    return Follower(claim, Script(*chunks), ORDER, patience=40).follow()
 
 
 @pytest.fixture
@@ -85,11 +94,75 @@ def test_what_was_said_before_a_run_was_killed_still_counts(claim: Claim) -> Non
     assert (outcome.end, outcome.touched, outcome.events_emitted) == (End.CANCELLED, True, 2)
 
 
-def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
-    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
+def began(counter: int, task: str, **more: Any) -> dict[str, Any]:
+    return said(counter) | {"kind": "runner_on_start", "task": task} | more
 
+
+def cancelled(claim: Claim, *chunks: list[dict[str, Any]], stopped: Stopped) -> Outcome:
+    with transaction():
+        instances.cancel(claim.job_id, "test")
+    script = Script(*chunks)
+    script.stopped = stopped
+    return Follower(claim, script, ORDER, patience=40).follow()
+
+
+def test_a_cancel_is_heard_between_heartbeats_and_says_what_was_stopped(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    killed = Stopped([("sh", f"sh -c {SECRET}\0\x1b[31m"), ("cat", "cat " + "x" * 1000)], left=0, seconds=0.26)
+
+    outcome = cancelled(claim, [said(1)], [began(2, f"Copy {SECRET}")], stopped=killed)
+
+    assert outcome.end is End.CANCELLED
+    shell, cat = outcome.stopped["processes"]
+    assert shell == {"name": "sh", "command": "sh -c ********"}
+    assert (len(cat["command"]), cat["command"][-1]) == (201, "…")
+    assert outcome.stopped["tasks"] == {INSTANCE: "Copy ********"}
+    assert (outcome.stopped["count"], outcome.stopped["left"], outcome.stopped["seconds"]) == (2, 0, 0.3)
+
+
+@pytest.mark.usefixtures("at_every_turn")
+@pytest.mark.parametrize(("left", "touched"), [(0, False), (1, True)])
+def test_what_could_not_be_killed_may_still_touch_the_instance(claim: Claim, left: int, touched: bool) -> None:
+    outcome = cancelled(claim, [said(1, host="local")], stopped=Stopped([], left, seconds=5))
+
+    assert outcome.touched is touched
+
+
+def test_a_run_that_took_too_much_memory_ends_with_that_cause(claim: Claim) -> None:
+    outcome = Follower(claim, Script([said(1)], out_of_memory=True), ORDER, patience=40).follow()
+
+    assert outcome.end is End.OUT_OF_MEMORY
+
+
+def test_a_run_that_ansible_could_not_begin_says_why(claim: Claim) -> None:
+    outcome = followed(claim, [{"end": "error", "unreachable": False, "reason": "No space left on device"}])
+
+    assert (outcome.end, outcome.touched) == (End.BROKEN, False)
+    assert outcome.report == {"reason": "No space left on device"}
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("ssh: connect to host x port 22: Connection refused", End.UNREACHABLE),
+        ("Host key verification failed.", End.NOT_ADMITTED),
+    ],
+)
+def test_a_host_that_is_there_but_does_not_let_us_in_is_told_from_one_that_is_not(
+    claim: Claim, words: str, end: End
+) -> None:
+    refused = said(2, msg=words) | {"kind": "runner_on_unreachable"}
+
+    outcome = followed(claim, [began(1, "Copy"), refused, {"end": "failed", "unreachable": True}])
+
+    assert (outcome.end, outcome.touched) == (end, False)
+
+
+def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
     with pytest.raises(Lost):
-        Follower(claim, Script([said(1)], gave_up=True), order, patience=40).follow()
+        Follower(claim, Script([said(1)], gave_up=True), ORDER, patience=40).follow()
 
 
 def test_a_report_is_cleaned_like_any_event(claim: Claim) -> None:
