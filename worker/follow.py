@@ -1,5 +1,6 @@
 """Listening to a run: its events go to the database, the database's word goes back to it."""
 
+import os
 import time
 from typing import Any
 
@@ -16,7 +17,7 @@ from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.redaction import Redactor
 from worker.progress import Progress
-from worker.run import Run
+from worker.run import Run, passwords
 
 TICK = 0.1
 FLUSH_AFTER = 0.25  # seconds
@@ -44,7 +45,7 @@ class Follower:
         self._run = run
         self._order = order
         self._patience = patience
-        self._redact = Redactor(order.secrets)
+        self._redact = Redactor({*order.secrets, *passwords(os.environ)})
         self._waiting: list[Event] = []
         self._flushed = self._proven = self._beaten = self._looked = time.monotonic()
         self._emitted = 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import selectors
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
 from provisioner.config import settings
 from provisioner.instances.variables import RunOrder
@@ -34,6 +36,7 @@ ALLOWED = (
     "no_proxy",
 )
 ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
+PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 
 
 def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
@@ -41,6 +44,12 @@ def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]
     kept = {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return kept | {"PATH": path, "LC_ALL": "C.UTF-8"}  # Ansible refuses locales that are not there, or not UTF-8
+
+
+def passwords(environment: "os._Environ[str] | dict[str, str]") -> set[str]:
+    """Those in the addresses of proxies and package indexes that a run may see: it must not tell them."""
+    found = {word for address in scrubbed(environment).values() for word in PASSWORD.findall(address)}
+    return found | set(map(unquote, found))
 
 
 def sweep_folders() -> None:
@@ -94,14 +103,14 @@ class Run:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
         inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
-        (self._folder / "known_hosts").write_text(self._order.known_hosts)
+        self._write("known_hosts", self._order.known_hosts)
         order = {
             "project": self._order.project,
             "playbook": self._order.playbook,
             "patience": self._patience,
             "memory": settings().run_memory,
         }
-        (self._folder / "order.json").write_text(json.dumps(order))
+        self._write("order.json", json.dumps(order))
         self._selector = selectors.DefaultSelector()
         self._process = subprocess.Popen(
             sandbox.wrapped([sys.executable, "-m", SUPERVISOR, str(self._folder)]),
@@ -111,6 +120,11 @@ class Run:
             start_new_session=True,
         )
         self._selector.register(self._output, selectors.EVENT_READ)
+
+    def _write(self, name: str, text: str) -> None:
+        file = self._folder / name
+        file.touch(mode=0o600)
+        file.write_text(text)
 
     def __exit__(self, *_: object) -> None:
         self.kill()

@@ -22,8 +22,12 @@ KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
 LONGEST = 64 * 1024  # characters of one text that leave the sandbox
 
 
+dying = threading.Event()
+
+
 def die(code: int = 137) -> None:
     """End this process and everything that it started. Where it is the first of a PID namespace the kernel does it."""
+    dying.set()
     if os.getpid() != 1:
         processes.kill_below(os.getpid())
     os._exit(code)
@@ -112,6 +116,8 @@ class Story:
         self._send({"end": status, "unreachable": self._unreachable, "reason": reason})
 
     def _send(self, message: dict[str, Any]) -> None:
+        if dying.is_set():
+            threading.Event().wait()  # for ever: what has just been killed must not be told as something that failed
         self._channel.write(json.dumps(message, default=str) + "\n")
         self._channel.flush()
 

@@ -37,19 +37,19 @@ def order(claim: Claim) -> RunOrder:
     release = catalogue.release_by_id(db.session.get_one(Job, claim.job_id).release_id)
     host = hosts.by_id(instance.host_id)
     opened = secrets.opened(instance.id)
-    connection = _server(host)
+    server = connection(host)
     return RunOrder(
         project=str(folders.project()),
         playbook=f"apps/{release.app.slug}/{claim.action}.yml",
-        servers={host.name: connection | {"runtime": _runtime(release)}},
-        instances={instance.short_id: connection | _instance(instance, release, claim, opened)},
+        servers={host.name: server | {"runtime": _runtime(release)}},
+        instances={instance.short_id: server | _instance(instance, release, claim, opened)},
         secrets=tuple(opened.values()),
         changed=folders.digest(folders.project(), release.app.slug) != claim.digest,
         known_hosts=host.facts.get("ssh", {}).get("known_hosts", ""),
     )
 
 
-def _server(host: Host) -> Variables:
+def connection(host: Host) -> Variables:
     return {
         "ansible_connection": host.connection,
         "ansible_host": host.address,
