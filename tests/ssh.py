@@ -1,4 +1,4 @@
-"""A real SSH server on a port of its own, and a line to it that can be frozen: what tests of remote hosts are made with."""
+"""A real SSH server on a port of its own, and a line to it that can be frozen."""
 
 import getpass
 import os

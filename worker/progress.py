@@ -21,11 +21,10 @@ AT_HOME = {
     ),
     *("include_tasks", "include_vars", "meta", "pause", "set_fact", "set_stats", "validate_argument_spec"),
 }
-NOT_ADMITTED = re.compile(r"Host key verification failed|Permission denied|No .* host key is known|Too many auth")
+NOT_ADMITTED = re.compile(r"Host key verification failed|Permission denied \(|Too many authentication failures")
 NO_ANSWER = re.compile(
     r"connect to (host|address) .*: (Connection refused|Connection timed out|No route to host|Network is unreachable)"
     r"|Connection timed out during banner exchange|kex_exchange_identification|Could not resolve hostname"
-    r"|Connection (closed|reset) by \S+ port \d+"
 )
 
 

@@ -105,7 +105,6 @@ def test_a_closed_port_is_found_out_at_once_and_nothing_has_been_touched(server:
 
     assert played.end["unreachable"], played.said
     assert (played.progress.touched, played.progress.not_admitted) == (False, False), played.said
-    print(f"closed port: {played.seconds:.1f} s")
 
 
 def test_a_server_that_accepts_and_hangs_is_given_up_and_has_not_been_touched(server: Server, tmp_path: Path) -> None:
@@ -114,15 +113,14 @@ def test_a_server_that_accepts_and_hangs_is_given_up_and_has_not_been_touched(se
 
     assert played.end["unreachable"], played.said
     assert (played.progress.touched, played.progress.not_admitted) == (False, False), played.said
-    assert played.seconds < 60
-    print(f"accepts and hangs: {played.seconds:.1f} s")
+    assert played.seconds < 60  # with the ten of ansible.cfg it is about twelve; TCP alone would wait for ever
 
 
 def test_a_server_that_hangs_in_the_middle_of_a_task_is_given_up_and_may_have_been_touched(
     server: Server, tmp_path: Path
 ) -> None:
     there = tmp_path / "there"
-    script = f"import pathlib, time; pathlib.Path({str(there)!r}).touch(); time.sleep(300)"
+    script = f"import pathlib, time; pathlib.Path({str(there)!r}).touch(); time.sleep(90)"
     with ssh.line(server.port) as line:
         played = Played(tmp_path / "project", server.facts(line.port), python("Act", script))
         with Run(played.order, "hangs", 120) as run:
@@ -135,13 +133,12 @@ def test_a_server_that_hangs_in_the_middle_of_a_task_is_given_up_and_may_have_be
 
     assert after[-1]["unreachable"], played.said
     assert (played.progress.touched, played.progress.not_admitted) == (True, False), played.said
-    assert time.monotonic() - began < 90
-    print(f"hangs in the middle: {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < 60  # about twenty; TCP alone would wait for many minutes
 
 
 def test_a_line_that_breaks_in_the_middle_of_a_task_may_have_touched(server: Server, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    script = f"import pathlib, time; pathlib.Path({str(there)!r}).touch(); time.sleep(300)"
+    script = f"import pathlib, time; pathlib.Path({str(there)!r}).touch(); time.sleep(90)"
     with ssh.line(server.port) as line:
         played = Played(tmp_path / "project", server.facts(line.port), python("Act", script))
         with Run(played.order, "breaks", 120) as run:
