@@ -20,6 +20,7 @@ from worker.sandbox import GAVE_UP, OUT_OF_MEMORY
 
 KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
 LONGEST = 64 * 1024  # characters of one text that leave the sandbox
+LONGEST_LINE = 4 * 1024 * 1024  # characters of all that is told of one event
 
 
 dying = threading.Event()
@@ -118,7 +119,10 @@ class Story:
     def _send(self, message: dict[str, Any]) -> None:
         if dying.is_set():
             threading.Event().wait()  # for ever: what has just been killed must not be told as something that failed
-        self._channel.write(json.dumps(message, default=str) + "\n")
+        line = json.dumps(message, default=str)
+        if len(line) > LONGEST_LINE:
+            line = json.dumps(message | {"stdout": "", "result": {"msg": "[too much to be kept]"}})
+        self._channel.write(line + "\n")
         self._channel.flush()
 
 
