@@ -16,7 +16,8 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from provisioner.config import settings
-from provisioner.instances.variables import RunOrder
+from provisioner.hosts.models import Connection
+from provisioner.instances.variables import RunOrder, Variables
 from worker import inventory, processes, sandbox
 from worker.processes import Process
 
@@ -102,7 +103,8 @@ class Run:
     def _start(self) -> None:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
-        inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
+        hosts = map(self._with_files_at_home, (self._order.servers, self._order.instances))
+        inventory.write(self._folder / "inventory.yml", *hosts)
         self._write("known_hosts", self._order.known_hosts)
         order = {
             "project": self._order.project,
@@ -120,6 +122,12 @@ class Run:
             start_new_session=True,
         )
         self._selector.register(self._output, selectors.EVENT_READ)
+
+    def _with_files_at_home(self, hosts: dict[str, Variables]) -> dict[str, Variables]:
+        """What Ansible keeps for its tasks on this machine, secrets among it, goes when the run goes."""
+        kept = {"ansible_remote_tmp": str(self._folder / "tmp")}
+        here = {name: kept for name, given in hosts.items() if given.get("ansible_connection") == Connection.LOCAL}
+        return {name: given | here.get(name, {}) for name, given in hosts.items()}
 
     def _write(self, name: str, text: str) -> None:
         file = self._folder / name

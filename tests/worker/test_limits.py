@@ -89,6 +89,18 @@ def test_the_files_of_a_run_are_in_memory_and_for_nobody_else_and_gone_afterward
     assert not known["folder"].exists()
 
 
+def test_what_ansible_keeps_for_its_tasks_on_this_machine_goes_with_the_run(tmp_path: Path) -> None:
+    given = order(tmp_path, python("Act", "print('done')"))
+    settings = tmp_path / "ansible.cfg"
+    settings.write_text(settings.read_text().replace("[defaults]", "[defaults]\nkeep_remote_files = True"))
+
+    with Run(given, "kept", 60) as run:
+        heard(run)
+        kept = [file.name for file in (run._folder / "tmp").rglob("AnsiballZ_command.py")]
+
+    assert kept
+
+
 def test_the_texts_of_our_environment_that_a_run_may_see_hold_no_password() -> None:
     ours = {"PIP_INDEX_URL": "https://reader:pass%20word1@wheels.example/simple", "http_proxy": "http://proxy:3128"}
 
