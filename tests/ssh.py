@@ -104,8 +104,8 @@ def server(folder: Path) -> Iterator[Server]:
 class Line:
     """Passes everything on to a server, until it is frozen: then it accepts, and nothing comes through any more."""
 
-    def __init__(self, to: int) -> None:
-        self.port = free_port()
+    def __init__(self, to: int, port: int) -> None:
+        self.port = port
         self._to = to
         self._flows = threading.Event()
         self._flows.set()
@@ -124,8 +124,10 @@ class Line:
         self._flows.set()
 
     def close(self) -> None:
-        self.thaw()
+        with suppress(OSError):  # it was closed before
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that accepts
         self._listener.close()
+        self.thaw()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -152,8 +154,8 @@ class Line:
 
 
 @contextmanager
-def line(to: int) -> Iterator[Line]:
-    made = Line(to)
+def line(to: int, port: int = 0) -> Iterator[Line]:
+    made = Line(to, port or free_port())
     try:
         yield made
     finally:
