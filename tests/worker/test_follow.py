@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from provisioner import config
 from provisioner.db import transaction
@@ -191,3 +192,48 @@ def test_an_outcome_is_concluded_as_it_was_followed(claim: Claim) -> None:
 
     job = factories.job(claim.job_id)
     assert (job.state, job.events_emitted, job.events_stored) == ("succeeded", 1, 1)
+
+
+class Flood(Script):
+    """Says five hundred things whenever it is asked, and keeps count of that."""
+
+    asked = 0
+
+    def messages(self, _timeout: float) -> Iterator[dict[str, Any]] | None:
+        self.asked += 1
+        if self.asked > 20:
+            return super().messages(_timeout)
+        first = (self.asked - 1) * follow.FLUSH_AT
+        return iter([said(first + each) for each in range(1, follow.FLUSH_AT + 1)])
+
+
+def test_while_the_database_is_away_a_run_is_not_listened_to(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = Flood([SUCCESS])
+    keep = events.store
+    heard_while_away: list[int] = []
+
+    def away(*given: Any) -> None:
+        heard_while_away.append(flood.asked)
+        if len(heard_while_away) < 5:
+            raise OperationalError("away", None, Exception())
+        keep(*given)
+
+    monkeypatch.setattr(follow.events, "store", away)
+
+    outcome = Follower(claim, flood, ORDER, patience=40).follow()
+
+    assert heard_while_away[:5] == [1, 1, 1, 1, 1]
+    assert (outcome.end, outcome.events_emitted) == (End.SUCCEEDED, 20 * follow.FLUSH_AT)
+    assert factories.job(claim.job_id).events_stored == 20 * follow.FLUSH_AT
+
+
+def test_a_run_that_ended_while_the_database_was_away_too_long_is_left_to_the_reaper(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("away", None, Exception())
+
+    monkeypatch.setattr(follow.events, "store", away)
+
+    with pytest.raises(Lost):
+        Follower(claim, Flood(), ORDER, patience=0.5).follow()
