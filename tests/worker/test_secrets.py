@@ -19,6 +19,7 @@ from worker.run import PREFIX
 
 pytestmark = pytest.mark.journey
 PLAYBOOKS = Path(__file__).with_name("playbooks")
+SLEEPING = 2  # processes that the last task starts
 CANARY = "canary-in-the-environment"
 TEXTS = """
     SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -44,9 +45,14 @@ def told(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Any:
     made = service.post("/administrations", {"kind": "commune", "slug": "commune", "names": names})
     wish = {"administration": made["id"], "app": "talker", "reason": "test", "settings": {"file": str(file)}}
     job = service.post("/requests", wish)
-    wait_for("the last task", lambda: file.exists() and processes("time.sleep(60)", *_secrets(file)[1:]), 90)
+    wait_for("the daemon of the last task", lambda: file.exists() and len(_sleeping(file)) == SLEEPING, 90)
     service.post(f"/jobs/{job['id']}/cancel", {"reason": "test"})
+    service.ended(job["id"], 30)
     return service.ended(job["id"], 30), _secrets(file)
+
+
+def _sleeping(file: Path) -> list[int]:
+    return processes("time.sleep(60)", *_secrets(file)[1:])
 
 
 def _secrets(file: Path) -> list[str]:
@@ -104,11 +110,14 @@ def test_nothing_that_goes_out_holds_them(service: Service, told: Any, secrets: 
     assert len(events) > 15
 
 
-def test_what_was_stopped_is_named_without_them(told: Any, secrets: list[bytes]) -> None:
+def test_what_was_stopped_is_gone_and_named_without_them(told: Any, secrets: list[bytes]) -> None:
     stopped = told[0]["stopped"]
+    assert processes("time.sleep(60)", told[1][1]) == []
+    assert (told[0]["state"], stopped["left"]) == ("needs_attention", 0)
+    assert [task for task in stopped["tasks"].values() if task.startswith("Sleep")]
 
     sleeping = [each["command"] for each in stopped["processes"] if "time.sleep(60)" in each["command"]]
-    assert sleeping
+    assert len(sleeping) == SLEEPING
     assert all(HIDDEN in command for command in sleeping)
     assert holds(json.dumps(stopped).encode(), secrets) == []
 
