@@ -47,7 +47,6 @@ def told(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Any:
     job = service.post("/requests", wish)
     wait_for("the daemon of the last task", lambda: file.exists() and len(_sleeping(file)) == SLEEPING, 90)
     service.post(f"/jobs/{job['id']}/cancel", {"reason": "test"})
-    service.ended(job["id"], 30)
     return service.ended(job["id"], 30), _secrets(file)
 
 
