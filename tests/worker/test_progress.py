@@ -48,8 +48,8 @@ def heard(*steps: tuple[str, str, str, str]) -> Progress:
     """Kind without `runner_on_`, host, module, message of each event."""
     progress = Progress([INSTANCE])
     for counter, (kind, host, module, said) in enumerate(steps, start=1):
-        event = Event(counter, f"runner_on_{kind}", host=host, task=f"Do {counter}", result={"msg": said})
-        progress.hear(event, module)
+        about = {"host": host, "module": module, "task": f"Do {counter}", "result": {"msg": said}}
+        progress.hear(Event(counter, f"runner_on_{kind}", **about))
     return progress
 
 

@@ -43,8 +43,7 @@ class Played:
     def heard(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             if "end" not in message:
-                module = message.pop("module")
-                self.progress.hear(Event(**message), module)
+                self.progress.hear(Event(**message))
 
     def play(self) -> "Played":
         began = time.monotonic()
