@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from provisioner import config
@@ -12,7 +13,7 @@ from provisioner.db import transaction
 from provisioner.instances import service as instances
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import events
-from provisioner.jobs.attempts import Claim, Outcome
+from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
 from tests import factories
@@ -237,3 +238,26 @@ def test_a_run_that_ended_while_the_database_was_away_too_long_is_left_to_the_re
 
     with pytest.raises(Lost):
         Follower(claim, Flood(), ORDER, patience=0.5).follow()
+
+
+def test_a_run_beyond_its_deadline_is_stopped_like_one_that_is_cancelled(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    with transaction() as session:
+        session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
+
+    outcome = followed(claim, [said(1)], [said(2)])
+
+    assert (outcome.end, outcome.stopped["left"]) == (End.DEADLINE, 0)
+
+
+def test_an_attempt_that_was_overtaken_learns_of_it_between_heartbeats(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    with transaction() as session:
+        session.execute(text("UPDATE job SET fence = fence + 1"))
+
+    with pytest.raises(Fenced):
+        followed(claim, [said(1)], [SUCCESS])
