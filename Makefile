@@ -41,9 +41,9 @@ quick: setup ## The tests that start no whole service: about two minutes
 	$(PYTEST) -m "not journey and not browser"
 
 .PHONY: system
-system: ## Install a Chromium and an SSH server for the tests (as root, from Debian)
-	@test "$$(id -u)" != 0 || test -n "$$(command -v chromium)" -a -x /usr/sbin/sshd || \
-		{ apt-get update -qq && apt-get install -y -qq chromium openssh-server; }
+system: ## Install what tests use of the system: a Chromium, an SSH server, bwrap (as root, from Debian)
+	@test "$$(id -u)" != 0 || { command -v chromium sshd bwrap | wc -l | grep -qx 3; } || \
+		{ apt-get update -qq && apt-get install -y -qq chromium openssh-server bubblewrap; }
 
 .PHONY: lint
 lint: setup ## Style, types, import contracts, playbooks

@@ -28,11 +28,15 @@ def works(name: str) -> bool:
         return False
 
 
+def names() -> list[str]:
+    """The fences that are worth a try for this user, the strongest first."""
+    return [name for name in CANDIDATES if os.geteuid() == 0 or name != "unshare"]
+
+
 @cache
 def active() -> str:
     """The name of the strongest fence that this machine allows."""
-    names = [name for name in CANDIDATES if os.geteuid() == 0 or name != "unshare"]
-    return next(filter(works, names), NONE)
+    return next(filter(works, names()), NONE)
 
 
 def wrapped(command: list[str]) -> list[str]:

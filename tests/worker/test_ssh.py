@@ -1,5 +1,7 @@
 """Hosts that are reached by SSH, with a real server: who is let in, who is not, and what is known afterwards."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +27,14 @@ OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5YSNDUyMnVtiPtLYPHyzGkS1bLBmy
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with ssh.server(tmp_path_factory.mktemp("ssh") / "server") as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(tmp_path: Path) -> Iterator[None]:
+    """What acts on the "remote" host does not notice that the line to it is cut."""
+    yield
+    for pid in processes(str(tmp_path)):
+        os.kill(pid, signal.SIGKILL)
 
 
 class Played:

@@ -43,7 +43,7 @@ stay("parent")
 HIDDEN = 6
 
 
-@pytest.fixture(params=[*sandbox.CANDIDATES, sandbox.NONE])
+@pytest.fixture(params=[*sandbox.names(), sandbox.NONE])
 def fence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     name: str = request.param
     if name != sandbox.NONE and not sandbox.works(name):
