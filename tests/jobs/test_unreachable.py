@@ -122,3 +122,20 @@ def test_pauses_grow_are_spread_and_have_an_end() -> None:
     assert [backoff(attempt, 0.5) for attempt in (1, 2, 3)] == [15, 30, 60]
     assert backoff(1, 0) < backoff(1, 1)
     assert backoff(50, 1) == 1.5 * LONGEST_PAUSE
+
+
+def test_a_host_that_does_not_let_us_in_is_not_tried_again_and_others_may_try(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert factories.concluded(factories.claimed(), End.NOT_ADMITTED, touched=False) is JobState.FAILED
+
+    assert factories.job(update.id).cause == Cause.NOT_ADMITTED
+    assert host().parked_at is None
+
+
+def test_a_run_killed_for_its_memory_leaves_what_it_had_begun_to_a_person(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert factories.concluded(factories.claimed(), End.OUT_OF_MEMORY) is JobState.NEEDS_ATTENTION
+
+    assert factories.job(update.id).cause == Cause.OUT_OF_MEMORY
