@@ -108,7 +108,7 @@ def test_nothing_outlives_the_worker(run: Run, tmp_path: Path, mark: str) -> Non
 def test_nothing_outlives_the_patience_of_the_supervisor(tmp_path: Path, mark: str, fence: str) -> None:
     script = HIDING.format(mark=mark, folder=str(tmp_path / "there"))
     (tmp_path / "there").mkdir()
-    with Run(order(tmp_path / "project", python("Hide", script)), f"{mark}-1", patience=3) as run:
+    with Run(order(tmp_path / "project", python("Hide", script)), f"{mark}-1", patience=6) as run:
         hide(run, tmp_path, mark)
 
         wait_for("the run to end itself", lambda: run.messages(0.1) is None, 60)
