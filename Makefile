@@ -33,16 +33,17 @@ up: setup ## Run the whole service, until Ctrl-C
 	$(BIN)/provisioner up
 
 .PHONY: test
-test: setup lint browser ## Lint, types, contracts, all tests
+test: setup lint system ## Lint, types, contracts, all tests
 	$(PYTEST)
 
 .PHONY: quick
 quick: setup ## The tests that start no whole service: about two minutes
 	$(PYTEST) -m "not journey and not browser"
 
-.PHONY: browser
-browser: ## Install a Chromium for the browser tests (as root, from Debian)
-	@command -v chromium >/dev/null || { test "$$(id -u)" != 0 || { apt-get update -qq && apt-get install -y -qq chromium; }; }
+.PHONY: system
+system: ## Install what tests use of the system: a Chromium, an SSH server, bwrap (as root, from Debian)
+	@test "$$(id -u)" != 0 || { command -v chromium sshd bwrap | wc -l | grep -qx 3; } || \
+		{ apt-get update -qq && apt-get install -y -qq chromium openssh-server bubblewrap; }
 
 .PHONY: lint
 lint: setup ## Style, types, import contracts, playbooks

@@ -32,6 +32,7 @@ class Settings:
     sites: str = "local"  # comma-separated sites that this worker serves
     worker_name: str = ""  # of this worker; empty: the machine's
     worker_concurrency: int = 2
+    run_memory: int = 2048  # MB that all processes of a run may use together
     lease: int = 60
     heartbeat: int = 5
     quiesce: int = 30

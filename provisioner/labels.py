@@ -32,6 +32,8 @@ CAUSES = {
     "cancelled": _l("A person cancelled it."),
     "deadline": _l("It reached its time limit."),
     "run_broken": _l("The run ended without saying how."),
+    "out_of_memory": _l("It needed more memory than a run may use."),
+    "not_admitted": _l("The server's key is not the known one, or it refused our login."),
     "resolved": _l("A person decided on it."),
     "gave_way": _l("It made way for what a person asked."),
     "restored": _l("The service's database was restored from a backup while it was open."),

@@ -2,21 +2,29 @@
 
 import json
 import os
+import re
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
-from provisioner.instances.variables import RunOrder
-from worker import inventory, sandbox
+from provisioner.config import settings
+from provisioner.hosts.models import Connection
+from provisioner.instances.variables import RunOrder, Variables
+from worker import inventory, processes, sandbox
+from worker.processes import Process
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
+SUPERVISOR = "worker.supervisor"
+LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
 # What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
     "PATH",
@@ -29,6 +37,7 @@ ALLOWED = (
     "no_proxy",
 )
 ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
+PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 
 
 def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]:
@@ -38,6 +47,12 @@ def scrubbed(environment: "os._Environ[str] | dict[str, str]") -> dict[str, str]
     return kept | {"PATH": path, "LC_ALL": "C.UTF-8"}  # Ansible refuses locales that are not there, or not UTF-8
 
 
+def passwords(environment: "os._Environ[str] | dict[str, str]") -> set[str]:
+    """Those in the addresses of proxies and package indexes that a run may see: it must not tell them."""
+    found = {word for address in scrubbed(environment).values() for word in PASSWORD.findall(address)}
+    return found | set(map(unquote, found))
+
+
 def sweep_folders() -> None:
     """Remove what runs of dead workers left behind; secrets among it."""
     for folder in FOLDER.glob(f"{PREFIX}*"):
@@ -45,6 +60,25 @@ def sweep_folders() -> None:
         with suppress(FileNotFoundError):  # somebody else may be sweeping
             if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What was killed with a run: its processes by name and command line, but for our own that watched them."""
+
+    processes: list[tuple[str, str]]
+    left: int  # so many are still there
+    seconds: float
+
+
+def _not_gone(tree: list[Process], give_up: float) -> list[Process]:
+    while (left := [each for each in tree if processes.lives(each)]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return left
+
+
+class CannotStart(Exception):
+    """The machine would not let the run begin; nothing of it ever was."""
 
 
 class Run:
@@ -60,27 +94,47 @@ class Run:
     def __enter__(self) -> Self:
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(self._folder, ignore_errors=True)
+            if isinstance(error, OSError):  # no room, no more processes
+                raise CannotStart(error.strerror) from error
             raise
         return self
 
     def _start(self) -> None:
         self._folder.mkdir(mode=0o700)
         (self._folder / "tmp").mkdir(mode=0o700)
-        inventory.write(self._folder / "inventory.yml", self._order.servers, self._order.instances)
-        proof = {"patience": self._patience, "proven": self._proven}
-        order = {"project": self._order.project, "playbook": self._order.playbook, **proof}
-        (self._folder / "order.json").write_text(json.dumps(order))
+        hosts = map(self._with_files_at_home, (self._order.servers, self._order.instances))
+        inventory.write(self._folder / "inventory.yml", *hosts)
+        self._write("known_hosts", self._order.known_hosts)
+        order = {
+            "project": self._order.project,
+            "playbook": self._order.playbook,
+            "patience": self._patience,
+            "proven": self._proven,
+            "memory": settings().run_memory,
+        }
+        self._write("order.json", json.dumps(order))
+        self._selector = selectors.DefaultSelector()
         self._process = subprocess.Popen(
-            sandbox.wrapped([sys.executable, "-m", "worker.supervisor", str(self._folder)]),
+            sandbox.wrapped([sys.executable, "-m", SUPERVISOR, str(self._folder)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=scrubbed(os.environ),
             start_new_session=True,
         )
-        self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
+
+    def _with_files_at_home(self, hosts: dict[str, Variables]) -> dict[str, Variables]:
+        """What Ansible keeps for its tasks on this machine, secrets among it, goes when the run goes."""
+        kept = {"ansible_remote_tmp": str(self._folder / "tmp")}
+        here = {name: kept for name, given in hosts.items() if given.get("ansible_connection") == Connection.LOCAL}
+        return {name: given | here.get(name, {}) for name, given in hosts.items()}
+
+    def _write(self, name: str, text: str) -> None:
+        file = self._folder / name
+        file.touch(mode=0o600)
+        file.write_text(text)
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -121,6 +175,21 @@ class Run:
         """Whether it ended itself for want of proof. To be asked once it has ended."""
         return self._process.returncode == sandbox.GAVE_UP
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it ended itself because it took too much. To be asked once it has ended."""
+        return self._process.returncode == sandbox.OUT_OF_MEMORY
+
+    def stop(self) -> Stopped:
+        """End the whole tree, and look whether it is really gone."""
+        began = time.monotonic()
+        tree = processes.below(self.pid)
+        commands = [(each.name, processes.command(each)) for each in tree]
+        self.kill()
+        left = _not_gone(tree, began + LONGEST_DEATH)
+        acting = [each for each in commands if SUPERVISOR not in each[1]]
+        return Stopped(acting, len(left), time.monotonic() - began)
+
     def kill(self) -> None:
         """End the whole tree: the supervisor dies with its input, and its namespace with it."""
         with suppress(BrokenPipeError):
@@ -128,5 +197,6 @@ class Run:
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            processes.kill_below(self.pid)
+            self._process.kill()
             self._process.wait()

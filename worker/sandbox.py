@@ -14,22 +14,29 @@ CANDIDATES: dict[str, list[str]] = {
     "unshare": ["unshare", *NAMESPACES, "--"],
     "unshare as an ordinary user": ["unshare", "--user", "--map-current-user", *NAMESPACES, "--"],
 }
-GAVE_UP = 75  # exit code of a run that ended itself, because nobody proved any more whose it was
+# Exit codes of a run that ended itself:
+GAVE_UP = 75  # nobody proved any more whose it was
+OUT_OF_MEMORY = 76  # it took more than it may
 NONE = "none"  # the supervisor then walks its descendants
 
 
-def _works(prefix: list[str]) -> bool:
+def works(name: str) -> bool:
+    """Whether this machine allows the fence of that name."""
     try:
-        return subprocess.run([*prefix, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run([*CANDIDATES[name], "true"], capture_output=True, timeout=10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def names() -> list[str]:
+    """The fences that are worth a try for this user, the strongest first."""
+    return [name for name in CANDIDATES if os.geteuid() == 0 or name != "unshare"]
 
 
 @cache
 def active() -> str:
     """The name of the strongest fence that this machine allows."""
-    names = [name for name in CANDIDATES if os.geteuid() == 0 or name != "unshare"]
-    return next((name for name in names if _works(CANDIDATES[name])), NONE)
+    return next(filter(works, names()), NONE)
 
 
 def wrapped(command: list[str]) -> list[str]:

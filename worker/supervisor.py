@@ -6,7 +6,7 @@ the database answered; when the lines stop or their pipe closes, everything star
 
 import json
 import os
-import signal
+import resource
 import sys
 import threading
 import time
@@ -15,34 +15,39 @@ from typing import IO, Any
 
 import ansible_runner
 
-from worker.sandbox import GAVE_UP
+from worker import processes
+from worker.sandbox import GAVE_UP, OUT_OF_MEMORY
 
 KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
 LONGEST = 64 * 1024  # characters of one text that leave the sandbox
+LONGEST_LINE = 4 * 1024 * 1024  # characters of all that is told of one event
 
 
-def _descendants(pid: int) -> list[int]:
-    """All that came of this process, by the kernel's own lists of children."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(child) for child in task.read_text().split()]
-        except OSError:
-            continue
-        found += children + [each for child in children for each in _descendants(child)]
-    return found
+dying = threading.Event()
 
 
 def die(code: int = 137) -> None:
-    """End this process and everything that it started. In a PID namespace the kernel does it; elsewhere we walk."""
+    """End this process and everything that it started. Where it is the first of a PID namespace the kernel does it."""
+    dying.set()
     if os.getpid() != 1:
-        for _ in range(3):  # what is forked during one walk is found by the next
-            for pid in _descendants(os.getpid()):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        processes.kill_below(os.getpid())
     os._exit(code)
+
+
+class Memory:
+    """Ends the run that takes more memory than it may."""
+
+    def __init__(self, megabytes: int) -> None:
+        self._limit = megabytes * 1024 * 1024
+
+    def start(self) -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (self._limit, self._limit))  # no process jumps over it between looks
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while processes.memory(processes.below(os.getpid()), self._limit) <= self._limit:
+            time.sleep(0.2)
+        die(OUT_OF_MEMORY)
 
 
 class Watchdog:
@@ -112,37 +117,68 @@ class Story:
         self._send(told(event, self._length))
         return False  # so that ansible-runner keeps no file of its own for each event
 
-    def close(self, status: str) -> None:
-        self._send({"end": status, "unreachable": self._unreachable})
+    def close(self, status: str, reason: str = "") -> None:
+        self._send({"end": status, "unreachable": self._unreachable, "reason": reason})
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._channel.write(json.dumps(message, default=str) + "\n")
+        if dying.is_set():
+            threading.Event().wait()  # for ever: what has just been killed must not be told as something that failed
+        line = json.dumps(message, default=str)
+        if len(line) > LONGEST_LINE:
+            line = json.dumps(message | {"stdout": "", "result": {"msg": "[too much to be kept]"}})
+        self._channel.write(line + "\n")
         self._channel.flush()
 
 
-def main(folder: str) -> None:
+def _environment(folder: Path, project: str) -> dict[str, str]:
+    """What Ansible is told by its environment: where its files are, and to believe only the host keys that we know."""
+    options = {
+        "BatchMode": "yes",  # it asks nobody
+        "IdentitiesOnly": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": folder / "known_hosts",
+        "GlobalKnownHostsFile": "/dev/null",
+        "UpdateHostKeys": "no",
+    }
+    return {
+        "ANSIBLE_CONFIG": str(Path(project) / "ansible.cfg"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner would switch it off
+        "ANSIBLE_SSH_COMMON_ARGS": " ".join(f"-o {name}={value}" for name, value in options.items()),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "ssh"),
+    }
+
+
+def _play(folder: Path, order: dict[str, Any], story: Story) -> None:
+    try:
+        run = ansible_runner.run(
+            private_data_dir=str(folder),
+            project_dir=order["project"],
+            playbook=order["playbook"],
+            inventory=str(folder / "inventory.yml"),
+            envvars=_environment(folder, order["project"]),
+            event_handler=story.tell,
+            quiet=True,
+            suppress_env_files=True,
+            suppress_output_file=True,
+        )
+    except OSError as error:  # no room, no more processes
+        story.close("error", error.strerror or "")
+    else:
+        story.close(run.status)
+
+
+def main(folder: Path) -> None:
     os.umask(0o077)
-    order = json.loads((Path(folder) / "order.json").read_text())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold secrets
+    processes.adopt_orphans()
+    order = json.loads((folder / "order.json").read_text())
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a stray print must not garble the channel
     Watchdog(sys.stdin, order["patience"], order["proven"]).start()
-    story = Story(channel)
-    run = ansible_runner.run(
-        private_data_dir=folder,
-        project_dir=order["project"],
-        playbook=order["playbook"],
-        inventory=str(Path(folder) / "inventory.yml"),
-        envvars={
-            "ANSIBLE_CONFIG": str(Path(order["project"]) / "ansible.cfg"),
-            "ANSIBLE_LOCAL_TEMP": str(Path(folder) / "tmp"),
-        },
-        event_handler=story.tell,
-        quiet=True,
-        suppress_env_files=True,
-        suppress_output_file=True,
-    )
-    story.close(run.status)
+    Memory(order["memory"]).start()
+    _play(folder, order, Story(channel))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

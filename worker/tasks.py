@@ -20,7 +20,7 @@ from provisioner.workers.service import wake
 from worker.follow import Follower, Lost
 from worker.main import NAME, app, flask
 from worker.probe import answers
-from worker.run import Run, sweep_folders
+from worker.run import CannotStart, Run, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
 CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
@@ -79,14 +79,15 @@ def _outcome(claim: Claim) -> Outcome:
     """What came of the run, also where it could not start or our own code failed: the job must learn of its end."""
     started = False
     try:
-        asked = time.monotonic()
-        order = _order(claim)
+        order, asked = _order(claim)
         if order.changed:
             return _broken("the playbooks changed after the request", touched=False)
         started = True
         return _run(claim, order, asked)
     except (Fenced, Lost):
         raise
+    except CannotStart as error:
+        return _broken(f"The run could not be started: {error}", touched=False)
     except Exception:
         log.exception("the run broke")
         return _broken("the worker failed; its log says why", touched=started)
@@ -96,16 +97,32 @@ def _broken(reason: str, *, touched: bool) -> Outcome:
     return Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0)
 
 
-def _order(claim: Claim) -> RunOrder:
-    """What the run needs; and the proof, after however long a pause, that the claim is still ours."""
-    with transaction():
-        order = variables.order(claim)
-        attempts.heartbeat(claim)
-    return order
+def _order(claim: Claim) -> tuple[RunOrder, float]:
+    """What the run needs; and the proof, after however long a pause, that the claim is still ours, and since when.
+
+    While the database is away it is asked again, for as long as the lease may last.
+    """
+    give_up = time.monotonic() + _patience()
+    while True:
+        asked = time.monotonic()
+        try:
+            with transaction():
+                order = variables.order(claim)
+                attempts.heartbeat(claim)
+        except OperationalError:
+            if asked > give_up:
+                raise Lost from None
+            time.sleep(1)
+        else:
+            return order, asked
+
+
+def _patience() -> float:
+    return settings().lease * (1 - MARGIN)
 
 
 def _run(claim: Claim, order: RunOrder, proven: float) -> Outcome:
-    patience = settings().lease * (1 - MARGIN)
+    patience = _patience()
     with Run(order, f"{claim.job_id}-{claim.attempt}", patience, proven) as run:
         return Follower(claim, run, order, patience, proven).follow()
 

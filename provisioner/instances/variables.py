@@ -7,9 +7,9 @@ from provisioner.administrations import queries as administrations
 from provisioner.administrations.models import Administration
 from provisioner.catalogue import folders, queries as catalogue
 from provisioner.catalogue.models import Release
-from provisioner.db import db
+from provisioner.db import Json, db
 from provisioner.hosts import queries as hosts
-from provisioner.hosts.models import Host
+from provisioner.hosts.models import Connection, Host
 from provisioner.instances import secrets
 from provisioner.instances.models import Instance
 from provisioner.jobs.attempts import Claim
@@ -28,6 +28,7 @@ class RunOrder:
     instances: dict[str, Variables]
     secrets: tuple[str, ...]  # values that must not be seen in what the run says
     changed: bool  # the playbooks are not those that the request was approved for
+    known_hosts: str = ""  # as in ssh's file: the keys by which the server proves that it is the right one
 
 
 def order(claim: Claim) -> RunOrder:
@@ -36,23 +37,33 @@ def order(claim: Claim) -> RunOrder:
     release = catalogue.release_by_id(db.session.get_one(Job, claim.job_id).release_id)
     host = hosts.by_id(instance.host_id)
     opened = secrets.opened(instance.id)
-    connection = _server(host)
+    server = connection(host)
     return RunOrder(
         project=str(folders.project()),
         playbook=f"apps/{release.app.slug}/{claim.action}.yml",
-        servers={host.name: connection | {"runtime": _runtime(release)}},
-        instances={instance.short_id: connection | _instance(instance, release, claim, opened)},
+        servers={host.name: server | {"runtime": _runtime(release)}},
+        instances={instance.short_id: server | _instance(instance, release, claim, opened)},
         secrets=tuple(opened.values()),
         changed=folders.digest(folders.project(), release.app.slug) != claim.digest,
+        known_hosts=host.facts.get("ssh", {}).get("known_hosts", ""),
     )
 
 
-def _server(host: Host) -> Variables:
+def connection(host: Host) -> Variables:
     return {
         "ansible_connection": host.connection,
         "ansible_host": host.address,
         "ansible_python_interpreter": host.facts["python"],
-        "host": {"name": host.name, **host.facts},
+        **(_ssh(host.facts["ssh"]) if host.connection is Connection.SSH else {}),
+        "host": {"name": host.name, **{name: fact for name, fact in host.facts.items() if name != "ssh"}},
+    }
+
+
+def _ssh(facts: Json) -> Variables:
+    return {
+        "ansible_port": facts["port"],
+        "ansible_user": facts["user"],
+        "ansible_ssh_private_key_file": facts["private_key_file"],
     }
 
 

@@ -28,6 +28,8 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     DEADLINE = "deadline"
     RUN_BROKEN = "run_broken"  # the run ended without saying how
+    OUT_OF_MEMORY = "out_of_memory"  # the run took more than it may
+    NOT_ADMITTED = "not_admitted"  # the host is there, but its key or our login is wrong
     RESOLVED = "resolved"
     GAVE_WAY = "gave_way"  # a sweep's, stopped for a person's job
     RESTORED = "restored"  # the database was restored from a backup: what happened since is unknown
@@ -85,7 +87,9 @@ class End(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # a task failed
     UNREACHABLE = "unreachable"  # the host did not answer
+    NOT_ADMITTED = "not_admitted"  # the host showed a wrong key, or refused our login: trying again is of no use
     BROKEN = "broken"  # the run ended without saying how
+    OUT_OF_MEMORY = "out_of_memory"  # killed because it took more than it may
     CANCELLED = "cancelled"  # killed because somebody asked
     DEADLINE = "deadline"  # killed because it took too long
 
@@ -93,7 +97,9 @@ class End(StrEnum):
 CAUSES = {
     End.FAILED: Cause.PLAYBOOK_FAILED,
     End.UNREACHABLE: Cause.UNREACHABLE,
+    End.NOT_ADMITTED: Cause.NOT_ADMITTED,
     End.BROKEN: Cause.RUN_BROKEN,
+    End.OUT_OF_MEMORY: Cause.OUT_OF_MEMORY,
     End.CANCELLED: Cause.CANCELLED,
     End.DEADLINE: Cause.DEADLINE,
 }

@@ -115,6 +115,24 @@ class FoundView(Schema):
     text = fields.String(metadata={"description": "The line of the event that says it."})
 
 
+class ProcessView(Schema):
+    name = fields.String()
+    command = fields.String(metadata={"description": "Its command line, shortened, without known secrets."})
+
+
+class StoppedView(Schema):
+    """What was killed with a run that was stopped."""
+
+    processes = fields.List(fields.Nested(ProcessView), metadata={"description": "The first of them."})
+    count = fields.Integer(metadata={"description": "How many there were."})
+    left = fields.Integer(metadata={"description": "How many could not be killed."})
+    seconds = fields.Float(metadata={"description": "Until the last was gone."})
+    tasks = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "By host, the task that was under way."}
+    )
+    remote = fields.Boolean(metadata={"description": "The task was under way on a server that is reached by SSH."})
+
+
 class JobDetailView(JobView):
     release = fields.String(metadata={"description": "The version that it is about."})
     digest = fields.String(metadata={"description": "Of the playbooks that the request was approved for."})
@@ -127,8 +145,10 @@ class JobDetailView(JobView):
     cancel_requested_at = fields.AwareDateTime(allow_none=True)
     waits = fields.Nested(WaitView, allow_none=True, metadata={"description": "Why it waits, while it is queued."})
     not_before = fields.AwareDateTime(allow_none=True, metadata={"description": "The next attempt is made after it."})
-    stopped = fields.Dict(allow_none=True, metadata={"description": "What was killed with a run that was stopped."})
     report = fields.Dict(metadata={"description": "What the playbook reported."})
+    stopped = fields.Nested(
+        StoppedView, allow_none=True, metadata={"description": "What was killed with a run that was stopped."}
+    )
     events_emitted = fields.Integer(metadata={"description": "How many events its newest run had, so far."})
     events_stored = fields.Integer(metadata={"description": "How many of them are kept."})
     fingerprint = fields.String(

@@ -158,3 +158,20 @@ def test_a_check_that_was_stopped_leaves_nothing_to_wait_for(instance: Instance)
     factories.asked_to(Action.CHECK, instance.id)
 
     assert next_claim()
+
+
+def test_a_host_that_does_not_let_us_in_is_not_tried_again_and_others_may_try(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert factories.concluded(factories.claimed(), End.NOT_ADMITTED, touched=False) is JobState.FAILED
+
+    assert factories.job(update.id).cause == Cause.NOT_ADMITTED
+    assert host().parked_at is None
+
+
+def test_a_run_killed_for_its_memory_leaves_what_it_had_begun_to_a_person(instance: Instance) -> None:
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert factories.concluded(factories.claimed(), End.OUT_OF_MEMORY) is JobState.NEEDS_ATTENTION
+
+    assert factories.job(update.id).cause == Cause.OUT_OF_MEMORY

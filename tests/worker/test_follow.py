@@ -6,29 +6,37 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from provisioner import config
 from provisioner.db import transaction
 from provisioner.instances import service as instances
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts, events
-from provisioner.jobs.attempts import Beat, Claim, Outcome
+from provisioner.jobs.attempts import Beat, Claim, Fenced, Outcome
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
 from tests import factories
 from worker import follow
 from worker.follow import Follower, Lost
+from worker.run import Stopped
 
 INSTANCE = "abc"
 SECRET = "sup3rsecretvalue"
 SUCCESS = {"end": "successful", "unreachable": False}
 
 
+ORDER = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
+
+
 class Script:
     """Says what it is told to, one chunk at a time. Once it is killed nobody may prove anything to it."""
 
-    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False) -> None:
+    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False, out_of_memory: bool = False) -> None:
         self.gave_up = gave_up
+        self.out_of_memory = out_of_memory
+        self.stopped = Stopped([], left=0, seconds=0.1)
         self._chunks = list(chunks)
         self._killed = False
         self.proofs: list[float] = []
@@ -43,6 +51,10 @@ class Script:
     def kill(self) -> None:
         self._killed = True
 
+    def stop(self) -> Stopped:
+        self.kill()
+        return self.stopped
+
 
 def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
     texts = dict.fromkeys(("stdout", "play", "role", "task"), "")
@@ -50,8 +62,11 @@ def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
 
 
 def followed(claim: Claim, *chunks: list[dict[str, Any]]) -> Outcome:
-    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
-    return Follower(claim, Script(*chunks), order, 40, time.monotonic()).follow()
+    return follower(claim, Script(*chunks)).follow()
+
+
+def follower(claim: Claim, script: Script) -> Follower:
+    return Follower(claim, script, ORDER, 40, time.monotonic())
 
 
 @pytest.fixture
@@ -88,11 +103,75 @@ def test_what_was_said_before_a_run_was_killed_still_counts(claim: Claim) -> Non
     assert (outcome.end, outcome.touched, outcome.events_emitted) == (End.CANCELLED, True, 2)
 
 
-def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
-    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
+def began(counter: int, task: str, **more: Any) -> dict[str, Any]:
+    return said(counter) | {"kind": "runner_on_start", "task": task} | more
 
+
+def cancelled(claim: Claim, *chunks: list[dict[str, Any]], stopped: Stopped) -> Outcome:
+    with transaction():
+        instances.cancel(claim.job_id, "test")
+    script = Script(*chunks)
+    script.stopped = stopped
+    return follower(claim, script).follow()
+
+
+def test_a_cancel_is_heard_between_heartbeats_and_says_what_was_stopped(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    killed = Stopped([("sh", f"sh -c {SECRET}\0\x1b[31m"), ("cat", "cat " + "x" * 1000)], left=0, seconds=0.26)
+
+    outcome = cancelled(claim, [said(1)], [began(2, f"Copy {SECRET}")], stopped=killed)
+
+    assert outcome.end is End.CANCELLED
+    shell, cat = outcome.stopped["processes"]
+    assert shell == {"name": "sh", "command": "sh -c ********"}
+    assert (len(cat["command"]), cat["command"][-1]) == (201, "…")
+    assert outcome.stopped["tasks"] == {INSTANCE: "Copy ********"}
+    assert (outcome.stopped["count"], outcome.stopped["left"], outcome.stopped["seconds"]) == (2, 0, 0.3)
+
+
+@pytest.mark.usefixtures("at_every_turn")
+@pytest.mark.parametrize(("left", "touched"), [(0, False), (1, True)])
+def test_what_could_not_be_killed_may_still_touch_the_instance(claim: Claim, left: int, touched: bool) -> None:
+    outcome = cancelled(claim, [said(1, host="local")], stopped=Stopped([], left, seconds=5))
+
+    assert outcome.touched is touched
+
+
+def test_a_run_that_took_too_much_memory_ends_with_that_cause(claim: Claim) -> None:
+    outcome = follower(claim, Script([said(1)], out_of_memory=True)).follow()
+
+    assert outcome.end is End.OUT_OF_MEMORY
+
+
+def test_a_run_that_ansible_could_not_begin_says_why(claim: Claim) -> None:
+    outcome = followed(claim, [{"end": "error", "unreachable": False, "reason": "No space left on device"}])
+
+    assert (outcome.end, outcome.touched) == (End.BROKEN, False)
+    assert outcome.report == {"reason": "No space left on device"}
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("ssh: connect to host x port 22: Connection refused", End.UNREACHABLE),
+        ("Host key verification failed.", End.NOT_ADMITTED),
+    ],
+)
+def test_a_host_that_is_there_but_does_not_let_us_in_is_told_from_one_that_is_not(
+    claim: Claim, words: str, end: End
+) -> None:
+    refused = said(2, msg=words) | {"kind": "runner_on_unreachable"}
+
+    outcome = followed(claim, [began(1, "Copy"), refused, {"end": "failed", "unreachable": True}])
+
+    assert (outcome.end, outcome.touched) == (end, False)
+
+
+def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
     with pytest.raises(Lost):
-        Follower(claim, Script([said(1)], gave_up=True), order, 40, time.monotonic()).follow()
+        follower(claim, Script([said(1)], gave_up=True)).follow()
 
 
 @pytest.mark.usefixtures("at_every_turn")
@@ -107,8 +186,7 @@ def test_a_proof_is_as_old_as_the_question_that_the_database_answered(
 
     heartbeat = attempts.heartbeat
     monkeypatch.setattr(attempts, "heartbeat", slow)
-    order = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(), changed=False)
-    Follower(claim, script, order, 40, time.monotonic()).follow()
+    follower(claim, script).follow()
 
     assert script.proofs
     assert all(proof <= at for proof, at in zip(script.proofs, answered, strict=False))
@@ -140,3 +218,71 @@ def test_an_outcome_is_concluded_as_it_was_followed(claim: Claim) -> None:
 
     job = factories.job(claim.job_id)
     assert (job.state, job.events_emitted, job.events_stored) == ("succeeded", 1, 1)
+
+
+class Flood(Script):
+    """Says five hundred things whenever it is asked, and keeps count of that."""
+
+    asked = 0
+
+    def messages(self, _timeout: float) -> Iterator[dict[str, Any]] | None:
+        self.asked += 1
+        if self.asked > 20:
+            return super().messages(_timeout)
+        first = (self.asked - 1) * follow.FLUSH_AT
+        return iter([said(first + each) for each in range(1, follow.FLUSH_AT + 1)])
+
+
+def test_while_the_database_is_away_a_run_is_not_listened_to(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = Flood([SUCCESS])
+    keep = events.store
+    heard_while_away: list[int] = []
+
+    def away(*given: Any) -> None:
+        heard_while_away.append(flood.asked)
+        if len(heard_while_away) < 5:
+            raise OperationalError("away", None, Exception())
+        keep(*given)
+
+    monkeypatch.setattr(follow.events, "store", away)
+
+    outcome = Follower(claim, flood, ORDER, 40, time.monotonic()).follow()
+
+    assert heard_while_away[:5] == [1, 1, 1, 1, 1]
+    assert (outcome.end, outcome.events_emitted) == (End.SUCCEEDED, 20 * follow.FLUSH_AT)
+    assert factories.job(claim.job_id).events_stored == 20 * follow.FLUSH_AT
+
+
+def test_a_run_that_ended_while_the_database_was_away_too_long_is_left_to_the_reaper(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("away", None, Exception())
+
+    monkeypatch.setattr(follow.events, "store", away)
+
+    with pytest.raises(Lost):
+        Follower(claim, Flood(), ORDER, 0.5, time.monotonic()).follow()
+
+
+def test_a_run_beyond_its_deadline_is_stopped_like_one_that_is_cancelled(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    with transaction() as session:
+        session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
+
+    outcome = followed(claim, [said(1)], [said(2)])
+
+    assert (outcome.end, outcome.stopped["left"]) == (End.DEADLINE, 0)
+
+
+def test_an_attempt_that_was_overtaken_learns_of_it_between_heartbeats(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK", 0)
+    with transaction() as session:
+        session.execute(text("UPDATE job SET fence = fence + 1"))
+
+    with pytest.raises(Fenced):
+        followed(claim, [said(1)], [SUCCESS])

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.instances.variables import RunOrder
 from worker import run
-from worker.run import Run, scrubbed
+from worker.run import CannotStart, Run, scrubbed
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_run_that_cannot_be_started_leaves_no_file_behind(folder: Path, monkey
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
 
-    with pytest.raises(OSError, match="No space"), Run(ORDER, "x", 10, 0.0):
+    with pytest.raises(CannotStart, match="No space"), Run(ORDER, "x", 10, 0.0):
         pass
     assert list(folder.iterdir()) == []
 

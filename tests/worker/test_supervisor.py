@@ -1,0 +1,39 @@
+"""What a supervisor tells the worker."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+
+from worker import supervisor
+from worker.supervisor import Story
+
+
+def told(channel: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in channel.getvalue().splitlines()]
+
+
+def test_a_machine_without_room_is_the_reason_that_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(ansible_runner, "run", refuse)
+    channel = io.StringIO()
+
+    supervisor._play(tmp_path, {"project": "/nowhere", "playbook": "x.yml"}, Story(channel))
+
+    assert told(channel) == [{"end": "error", "unreachable": False, "reason": "No space left on device"}]
+
+
+def test_one_event_is_never_longer_than_a_worker_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = io.StringIO()
+    flood = {"res": {"diff": ["x" * supervisor.LONGEST] * 200}, "task": "Flood", "host": "abc"}
+
+    Story(channel).tell({"event": "runner_on_ok", "stdout": "", "event_data": flood})
+
+    (event,) = told(channel)
+    assert len(channel.getvalue()) < supervisor.LONGEST_LINE
+    assert (event["counter"], event["task"], event["result"]["msg"]) == (1, "Flood", "[too much to be kept]")

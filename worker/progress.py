@@ -1,0 +1,86 @@
+"""How far a run has come on its instance: what it is at, and whether anything may be different there. Pure."""
+
+import re
+from collections.abc import Collection
+from enum import StrEnum
+
+from provisioner.jobs.events import Event
+
+# Tasks that the controller carries out by itself.
+AT_HOME = {
+    *(
+        "add_host",
+        "assert",
+        "debug",
+        "fail",
+        "group_by",
+        "include_role",
+        "include_tasks",
+        "include_vars",
+        "import_role",
+    ),
+    *("include_tasks", "include_vars", "meta", "pause", "set_fact", "set_stats", "validate_argument_spec"),
+}
+NOT_ADMITTED = re.compile(r"Host key verification failed|Permission denied \(|Too many authentication failures")
+NO_ANSWER = re.compile(
+    r"connect to (host|address) .*: (Connection refused|Connection timed out|No route to host|Network is unreachable)"
+    r"|Connection timed out during banner exchange|kex_exchange_identification|Could not resolve hostname"
+)
+
+
+class Door(StrEnum):
+    """How far a connection that failed had come."""
+
+    NO_ANSWER = "no_answer"  # nobody there, or nobody who speaks
+    NOT_ADMITTED = "not_admitted"  # the wrong one is there, or it does not know us
+    BEYOND = "beyond"  # we may have been inside
+
+
+def door(said: str) -> Door:
+    """What ssh's words mean, as Ansible passes them on; in doubt we were inside."""
+    if NOT_ADMITTED.search(said):
+        return Door.NOT_ADMITTED
+    return Door.NO_ANSWER if NO_ANSWER.search(said) else Door.BEYOND
+
+
+class Progress:
+    """Hears every event of a run."""
+
+    def __init__(self, instances: Collection[str]) -> None:
+        self._instances = instances
+        self._begun: dict[str, str] = {}  # by host: the task that has begun there and not ended
+        self._done = False
+        self.reached = False  # a task was for the instance, wherever it was carried out
+        self.not_admitted = False
+
+    @property
+    def touched(self) -> bool:
+        """Whether a task may have changed something on the instance."""
+        return self._done or any(host in self._instances for host in self._begun)
+
+    @property
+    def underway(self) -> dict[str, str]:
+        """By host, the task that had begun and not ended there."""
+        return dict(self._begun)
+
+    def hear(self, event: Event) -> None:
+        if not event.host:
+            return
+        self.reached |= event.host in self._instances
+        if event.kind == "runner_on_unreachable":
+            self._hear_unreachable(event)
+        elif event.module.rpartition(".")[2] not in AT_HOME:
+            self._hear_task(event)
+
+    def _hear_task(self, event: Event) -> None:
+        if event.kind == "runner_on_start":
+            self._begun[event.host] = event.task
+        elif event.kind.startswith("runner_on_"):
+            self._begun.pop(event.host, None)
+            self._done |= event.host in self._instances
+
+    def _hear_unreachable(self, event: Event) -> None:
+        self._begun.pop(event.host, None)
+        found = door(str(event.result.get("msg", "")))
+        self.not_admitted = found is Door.NOT_ADMITTED
+        self._done |= event.host in self._instances and found is Door.BEYOND
