@@ -1,5 +1,6 @@
 """What a worker concludes where a run could not even begin."""
 
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def tasks(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The worker's module, read only once the settings are those of the tests; with an order that needs no playbook."""
     tasks = import_module("worker.tasks")
     order = RunOrder("/nowhere", "x.yml", servers={}, instances={}, secrets=(), changed=False)
-    monkeypatch.setattr(tasks, "_order", lambda _: order)
+    monkeypatch.setattr(tasks, "_order", lambda _: (order, time.monotonic()))
     return tasks
 
 
