@@ -41,7 +41,7 @@ def heard(run: Run, enough: Callable[[list[dict[str, Any]]], bool] = lambda _: F
     give_up = time.monotonic() + 120
     while time.monotonic() < give_up and not enough(messages):
         said = run.messages(0.1)
-        run.prove()
+        run.prove(time.monotonic())
         if said is None:
             return messages
         messages += said

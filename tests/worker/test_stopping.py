@@ -63,7 +63,7 @@ def mark(tmp_path: Path) -> Iterator[str]:
 
 def hide(run: Run, tmp_path: Path, mark: str) -> None:
     heard(run, lambda _: len(list((tmp_path / "there").iterdir())) == HIDDEN)
-    assert len(processes(mark, "time.sleep")) >= HIDDEN
+    wait_for("all of them to be at work", lambda: len(processes(mark, "time.sleep")) >= HIDDEN)
 
 
 @pytest.fixture
