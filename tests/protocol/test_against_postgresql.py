@@ -73,7 +73,7 @@ MUTANTS = {
     "the fence stays": claim_without("value = value + 1", "value = value"),
     "parked hosts are claimed for": claim_without("host.parked_at IS NULL", "true"),
     "pauses are ignored": claim_without("AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())"),
-    "sweeps are not behind": claim_without("job.background, job.queued_at", "job.queued_at"),
+    "sweeps are not behind": claim_without("ORDER BY job.background, ", "ORDER BY "),
     "the service is not drained": claim_without("scope = 'service' OR "),
 }
 

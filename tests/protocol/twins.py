@@ -137,13 +137,36 @@ class Twins(RuleBasedStateMachine):
     def recover(self) -> None:
         self.both(lambda twin: twin.recover())
 
-    @precondition(lambda self: self.leased())
+    @rule(one=names, other=names)
+    def ask_behind_a_sweep(self, one: str, other: str) -> None:
+        self.sweep(one)
+        self.ask(other, Action.CHECK)
+        self.fill()
+
     @rule()
     def lose_and_begin_again(self) -> None:
-        """All that goes on is lost, and what may be repeated is repeated: now there are claims of old."""
+        """All that goes on is lost, and what may be repeated is repeated; whoever was lost then wants to write."""
+        self.ask("i0", Action.CHECK)
+        self.fill()
+        if not self.claims:
+            return
+        lost = self.claims[-1]
         self.fall_silent()
         self.wait(31.0)
         self.reap()
+        self.fill()
+        self.both(lambda twin: twin.store(lost[twin is self.model], {7}))
+        self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
+        self.both(lambda twin: twin.conclude(lost[twin is self.model], Outcome(End.SUCCEEDED)))
+
+    @precondition(lambda self: self.leased())
+    @rule(touched=st.booleans())
+    def lose_a_server(self, touched: bool) -> None:
+        """The newest attempt does not reach it; others go on; a probe finds it again."""
+        self.conclude(0, Outcome(End.UNREACHABLE, touched=touched))
+        self.fill()
+        self.all_rows_are_alike()
+        self.probe(["site1", "site2"])
         self.fill()
 
     @rule(sites=served)
