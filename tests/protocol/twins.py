@@ -121,27 +121,26 @@ class Twins(RuleBasedStateMachine):
     @rule(which=newest)
     def cancel(self, which: int) -> None:
         number = len(self.model.tables.jobs) - which % len(self.model.tables.jobs)
-        self.both(lambda twin: twin.cancel(number))
+        self.both(lambda twin: twin.cancel(number) and None)
 
     @precondition(lambda self: self.unsure() or self.model.tables.jobs)
     @rule(which=newest, resolution=st.sampled_from(Resolution))
     def resolve(self, which: int, resolution: Resolution) -> None:
         numbers = self.unsure() or sorted(self.model.tables.jobs)
-        self.both(lambda twin: twin.resolve(numbers[which % len(numbers)], resolution))
+        self.both(lambda twin: twin.resolve(numbers[which % len(numbers)], resolution) and None)
 
     def unsure(self) -> list[int]:
         return [job.id for job in self.model.tables.jobs.values() if job.state is JobState.NEEDS_ATTENTION]
 
-    @precondition(lambda self: self.leased())
     @rule()
     def recover(self) -> None:
         self.both(lambda twin: twin.recover())
 
-    @rule(one=names, other=names)
-    def ask_behind_a_sweep(self, one: str, other: str) -> None:
-        self.sweep(one)
-        self.ask(other, Action.CHECK)
-        self.fill()
+    @rule()
+    def ask_behind_a_sweep(self) -> None:
+        self.sweep("i0")
+        self.ask("i2", Action.CHECK)
+        self.claim("w1:1", ["site1"])
 
     @rule()
     def lose_and_begin_again(self) -> None:
@@ -159,11 +158,17 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
         self.both(lambda twin: twin.conclude(lost[twin is self.model], Outcome(End.SUCCEEDED)))
 
-    @precondition(lambda self: self.leased())
     @rule(touched=st.booleans())
     def lose_a_server(self, touched: bool) -> None:
-        """The newest attempt does not reach it; others go on; a probe finds it again."""
-        self.conclude(0, Outcome(End.UNREACHABLE, touched=touched))
+        """The newest attempt does not reach it; others wait or go on; a probe finds it again."""
+        for name in ("i0", "i2"):
+            self.ask(name, Action.CHECK)
+        self.claim("w1:1", ["site1"])
+        if self.claims:
+            self.conclude(0, Outcome(End.UNREACHABLE, touched=touched))
+            self.both(lambda twin: twin.cancel(self.claims[-1][1].job) and None)
+        for name in ("i0", "i2"):
+            self.ask(name, Action.CHECK)
         self.fill()
         self.all_rows_are_alike()
         self.probe(["site1", "site2"])
@@ -206,7 +211,7 @@ def comparable(answer: Any) -> Any:
     if isinstance(answer, Exception):
         return type(answer), answer.args
     if isinstance(answer, Job):
-        return None if answer.state is not JobState.QUEUED else answer.id
+        return answer.id
     if hasattr(answer, "fence"):
         return answer.attempt, answer.fence, answer.action
     return answer
