@@ -25,7 +25,7 @@ from tests.conftest import superuser
 from tests.protocol.real import Real, clock
 from tests.protocol.twins import SETUP, Twins
 
-EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", "20"))
 STEPS = settings(
     derandomize="PROTOCOL_EXAMPLES" not in os.environ,
     database=None,
@@ -45,7 +45,9 @@ def real(app: Flask, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def test_the_service_does_what_the_model_does(real: Real) -> None:
-    run_state_machine_as_test(lambda: Twins(real), settings=settings(STEPS, max_examples=EXAMPLES))
+    run_state_machine_as_test(
+        lambda: Twins(real), settings=settings(STEPS, max_examples=EXAMPLES, phases=[Phase.generate])
+    )
 
 
 def current(held: attempts.Claim) -> attempts.Claim:
@@ -73,7 +75,7 @@ MUTANTS = {
     "the fence stays": claim_without("value = value + 1", "value = value"),
     "parked hosts are claimed for": claim_without("host.parked_at IS NULL", "true"),
     "pauses are ignored": claim_without("AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())"),
-    "sweeps are not behind": claim_without("job.background, job.queued_at", "job.queued_at"),
+    "sweeps are not behind": claim_without("ORDER BY job.background, ", "ORDER BY "),
     "the service is not drained": claim_without("scope = 'service' OR "),
 }
 

@@ -121,29 +121,57 @@ class Twins(RuleBasedStateMachine):
     @rule(which=newest)
     def cancel(self, which: int) -> None:
         number = len(self.model.tables.jobs) - which % len(self.model.tables.jobs)
-        self.both(lambda twin: twin.cancel(number))
+        self.both(lambda twin: twin.cancel(number) and None)
 
     @precondition(lambda self: self.unsure() or self.model.tables.jobs)
     @rule(which=newest, resolution=st.sampled_from(Resolution))
     def resolve(self, which: int, resolution: Resolution) -> None:
         numbers = self.unsure() or sorted(self.model.tables.jobs)
-        self.both(lambda twin: twin.resolve(numbers[which % len(numbers)], resolution))
+        self.both(lambda twin: twin.resolve(numbers[which % len(numbers)], resolution) and None)
 
     def unsure(self) -> list[int]:
         return [job.id for job in self.model.tables.jobs.values() if job.state is JobState.NEEDS_ATTENTION]
 
-    @precondition(lambda self: self.leased())
     @rule()
     def recover(self) -> None:
         self.both(lambda twin: twin.recover())
 
-    @precondition(lambda self: self.leased())
+    @rule()
+    def ask_behind_a_sweep(self) -> None:
+        self.sweep("i0")
+        self.ask("i2", Action.CHECK)
+        self.claim("w1:1", ["site1"])
+
     @rule()
     def lose_and_begin_again(self) -> None:
-        """All that goes on is lost, and what may be repeated is repeated: now there are claims of old."""
+        """All that goes on is lost, and what may be repeated is repeated; whoever was lost then wants to write."""
+        self.ask("i0", Action.CHECK)
+        self.fill()
+        if not self.claims:
+            return
+        lost = self.claims[-1]
         self.fall_silent()
         self.wait(31.0)
         self.reap()
+        self.fill()
+        self.both(lambda twin: twin.store(lost[twin is self.model], {7}))
+        self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
+        self.both(lambda twin: twin.conclude(lost[twin is self.model], Outcome(End.SUCCEEDED)))
+
+    @rule(touched=st.booleans())
+    def lose_a_server(self, touched: bool) -> None:
+        """The newest attempt does not reach it; others wait or go on; a probe finds it again."""
+        for name in ("i0", "i2"):
+            self.ask(name, Action.CHECK)
+        self.claim("w1:1", ["site1"])
+        if self.claims:
+            self.conclude(0, Outcome(End.UNREACHABLE, touched=touched))
+            self.both(lambda twin: twin.cancel(self.claims[-1][1].job) and None)
+        for name in ("i0", "i2"):
+            self.ask(name, Action.CHECK)
+        self.fill()
+        self.all_rows_are_alike()
+        self.probe(["site1", "site2"])
         self.fill()
 
     @rule(sites=served)
@@ -183,7 +211,7 @@ def comparable(answer: Any) -> Any:
     if isinstance(answer, Exception):
         return type(answer), answer.args
     if isinstance(answer, Job):
-        return None if answer.state is not JobState.QUEUED else answer.id
+        return answer.id
     if hasattr(answer, "fence"):
         return answer.attempt, answer.fence, answer.action
     return answer
