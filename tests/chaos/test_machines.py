@@ -105,7 +105,7 @@ def test_a_drained_service_ends_what_runs_and_begins_nothing_until_the_drain_end
 def test_a_machine_whose_cable_is_pulled_stops_acting_and_works_again_when_it_is_plugged_in(
     region: Estate, net: Network
 ) -> None:
-    jobs = one_per_site(region, 6)
+    jobs = one_per_site(region, 15)
     wait_for("all to act", lambda: all(acting(region, job) for job in jobs.values()))
     cut_off = [job for job in jobs.values() if worker_of(region, job) == "east"]
     net.machines[0].unplug()

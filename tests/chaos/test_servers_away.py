@@ -11,12 +11,13 @@ import redis
 
 from tests.chaos.asking import acting, ask, attempts, wish
 from tests.chaos.estate import Estate
-from tests.running import Answer, wait_for
+from tests.running import wait_for
 
 pytestmark = pytest.mark.journey
 BACK = 20  # seconds after Valkey's return within which jobs start again
 AWAY = 8  # seconds: longer than the programs wait for an answer of Valkey's
 PROMPT = 0.3  # seconds
+MOST_TRIES = 10  # until one is answered that promptly: the machine may be busy with something else
 
 
 def test_jobs_queued_when_valkey_forgets_everything_all_run(estate: Estate) -> None:
@@ -49,23 +50,19 @@ def hung(estate: Estate) -> Iterator[None]:
 def test_while_valkey_is_away_requests_are_accepted_at_once_and_begin_soon_after_its_return(
     estate: Estate, away: Callable[[Estate], AbstractContextManager[None]]
 ) -> None:
-    wishes = [wish(estate) for _ in range(4)]
+    wishes = [wish(estate) for _ in range(MOST_TRIES)]
+    jobs, prompt = [], False
     with away(estate):
         time.sleep(1)
-        answers = [timed(lambda wanted=wanted: estate.call("POST", "/requests", wanted)) for wanted in wishes]
+        while not prompt or len(jobs) < 3:
+            began = time.monotonic()
+            jobs.append(estate.post("/requests", wishes.pop()))
+            prompt = time.monotonic() - began < PROMPT
         time.sleep(AWAY)
 
-    assert [answer.status for answer, _ in answers] == [202] * 4
-    assert min(seconds for _, seconds in answers) < PROMPT  # the others may have waited for a busy machine
-    jobs = [answer.body for answer, _ in answers]
     wait_for("the first of them to begin", lambda: any(acting(estate, job) for job in jobs), BACK)
-    assert [estate.ended(job["id"])["state"] for job in jobs] == ["succeeded"] * 4
-    assert [len(attempts(estate, job)) for job in jobs] == [1] * 4
-
-
-def timed(act: Callable[[], Answer]) -> tuple[Answer, float]:
-    began = time.monotonic()
-    return act(), time.monotonic() - began
+    assert [estate.ended(job["id"])["state"] for job in jobs] == ["succeeded"] * len(jobs)
+    assert [len(attempts(estate, job)) for job in jobs] == [1] * len(jobs)
 
 
 def test_while_postgresql_restarts_people_are_told_when_to_come_back_and_nothing_is_lost(estate: Estate) -> None:
