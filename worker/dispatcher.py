@@ -1,7 +1,6 @@
 """What happens without anybody asking: `python -m worker.dispatcher`. It is safe to run any number of them."""
 
 import signal
-import threading
 import time
 
 import psycopg
@@ -10,37 +9,18 @@ from sqlalchemy.exc import OperationalError
 
 from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
-from provisioner.db import db, transaction
+from provisioner.db import transaction
 from provisioner.embedded.layout import database_url
 from provisioner.jobs import recovery
 from provisioner.log import init_logging
 from provisioner.workers.service import CHANNEL
 from worker.doorbell import ring
 from worker.main import flask
+from worker.ringer import Ringer
 
 SWEEP = 5.0  # seconds between rounds when nobody calls
 
 log = structlog.get_logger()
-
-
-class Ringer(threading.Thread):
-    """Rings in a thread of its own: a broker that hangs must not keep lost leases from being noticed."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.wanted = threading.Event()
-
-    def run(self) -> None:
-        while True:
-            self.wanted.wait()
-            self.wanted.clear()
-            with flask.app_context():
-                try:
-                    ring()
-                except OperationalError as error:
-                    log.warning("the database is away, will ring again", error=str(error).splitlines()[0])
-                finally:
-                    db.session.remove()
 
 
 def sweep() -> None:
@@ -50,11 +30,10 @@ def sweep() -> None:
             reaped = recovery.reap()
         if reaped:
             log.warning("leases ran out", jobs=reaped)
-        db.session.remove()
 
 
 def listen(ringer: Ringer) -> None:
-    """Sweep at every call, and every SWEEP seconds, for as long as the connection holds."""
+    """Sweep at every call, and every SWEEP seconds, for as long as the connection holds and bells are rung."""
     url = database_url(settings()).replace("+psycopg", "", 1)
     with psycopg.connect(
         url,
@@ -65,7 +44,7 @@ def listen(ringer: Ringer) -> None:
         keepalives_interval=5,
     ) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
-        while True:
+        while ringer.is_alive():
             sweep()
             ringer.wanted.set()
             for _ in connection.notifies(timeout=SWEEP, stop_after=1):
@@ -75,14 +54,15 @@ def listen(ringer: Ringer) -> None:
 def main() -> None:
     init_logging(settings())
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
-    ringer = Ringer()
+    ringer = Ringer(flask, ring)
     ringer.start()
-    while True:
+    while ringer.is_alive():
         try:
             listen(ringer)
         except (psycopg.OperationalError, OperationalError) as error:
             log.warning("the database is away, will try again", error=str(error).splitlines()[0])
             time.sleep(1)
+    raise SystemExit("Nobody rings any more: the dispatcher has to be started again.")
 
 
 if __name__ == "__main__":

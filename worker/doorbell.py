@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import structlog
 from kombu.exceptions import OperationalError
 
+from provisioner.db import transaction
 from provisioner.hosts import queries as hosts
 from provisioner.jobs import queries as jobs
 from worker.main import DOORBELL_EXPIRES, app
@@ -16,7 +17,9 @@ log = structlog.get_logger()
 
 def ring() -> None:
     """One bell for each waiting job, within reason: every sweep rings again while anything waits."""
-    for site, task in list(_due()):
+    with transaction():  # over before the broker is asked, which may take its time
+        due = list(_due())
+    for site, task in due:
         try:
             app.send_task(f"worker.tasks.{task}", queue=site, expires=DOORBELL_EXPIRES, retry=False)
         except OperationalError as error:

@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from sqlalchemy.exc import OperationalError
 
 from provisioner.config import settings
-from provisioner.db import db, transaction
+from provisioner.db import transaction
 from provisioner.workers import service as workers
 from provisioner.workers.service import Presence
 from worker import sandbox
@@ -46,11 +46,8 @@ def _stay(here: Presence) -> None:
 
 
 def _said(say: Any) -> None:
-    with flask.app_context():
-        try:
-            with transaction():
-                say()
-        except OperationalError as error:
-            log.warning("the database is away", error=str(error).splitlines()[0])
-        finally:
-            db.session.remove()
+    try:
+        with flask.app_context(), transaction():
+            say()
+    except OperationalError as error:
+        log.warning("the database is away", error=str(error).splitlines()[0])

@@ -93,5 +93,10 @@ def _instance(instance: Instance, release: Release, claim: Claim, opened: dict[s
         "release": {"version": release.version, "previous_version": applied},
         "parameters": instance.settings,
         "secrets": opened,
-        "job": {"id": str(claim.job_id), "action": claim.action, "fence": claim.fence},
+        "job": {
+            "id": str(claim.job_id),
+            "action": claim.action,
+            "attempt": claim.attempt,
+            "fence": claim.fence,
+        },
     }

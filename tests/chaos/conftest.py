@@ -1,17 +1,13 @@
-"""A service with an app that leaves traces, and little patience with workers that say nothing."""
+"""A service in processes of its own, with an app that leaves traces."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.running import Service, running
-
-PLAYBOOKS = Path(__file__).with_name("playbooks")
-IMPATIENT = {"heartbeat": "1", "lease": "9", "quiesce": "2"}
+from tests.chaos.estate import IMPATIENT, Estate, living
 
 
 @pytest.fixture(scope="session")
-def sleepy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    settings = IMPATIENT | {"playbooks_dir": str(PLAYBOOKS)}
-    yield from running(Service(tmp_path_factory.mktemp("sleepy"), settings=settings, forgetful=True))
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    yield from living(Estate(tmp_path_factory.mktemp("estate"), settings=dict(IMPATIENT), own_disks=os.geteuid() == 0))

@@ -24,18 +24,18 @@ MINUTE = 60_000  # milliseconds
 numbers = count(1)
 
 
-def talking(sleepy: Service, words: int) -> Any:
+def talking(estate: Service, words: int) -> Any:
     """A job that speaks for a while."""
     slug = f"talkers-{next(numbers)}"
     names = {"fr": slug.title(), "ar": f"جماعة {slug}"}
-    made = sleepy.post("/administrations", {"kind": "commune", "slug": slug, "names": names})
+    made = estate.post("/administrations", {"kind": "commune", "slug": slug, "names": names})
     wish = {"administration": made["id"], "app": "talker", "reason": "test", "settings": {"words": words}}
-    return sleepy.post("/requests", wish)
+    return estate.post("/requests", wish)
 
 
 @pytest.fixture
-def talk(sleepy: Service) -> Any:
-    return talking(sleepy, 40)
+def talk(estate: Service) -> Any:
+    return talking(estate, 40)
 
 
 def events(service: Service, job: Any) -> list[Any]:
@@ -120,12 +120,12 @@ def _open_files(pid: int) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def hind(sleepy: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+def hind(estate: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Somebody who may look; her name."""
     file = tmp_path_factory.mktemp("hind") / "password"
     file.write_text(PASSWORD)
     user = ["users", "add", "hind", "--name", "Hind", "--role", "viewer", "--language", "en"]
-    sleepy.run(*user, "--password-file", str(file))
+    estate.run(*user, "--password-file", str(file))
     return "hind"
 
 
@@ -140,8 +140,8 @@ def signed_in(service: Service, name: str) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
 
-def test_a_reader_goes_on_in_another_process_without_gap_or_double(sleepy: Service, talk: Any, hind: str) -> None:
-    reader = Reader(sleepy, talk, signed_in(sleepy, hind))
+def test_a_reader_goes_on_in_another_process_without_gap_or_double(estate: Service, talk: Any, hind: str) -> None:
+    reader = Reader(estate, talk, signed_in(estate, hind))
     killed = []
     for most in (6, 20):
         with reader:
@@ -151,41 +151,41 @@ def test_a_reader_goes_on_in_another_process_without_gap_or_double(sleepy: Servi
     with reader:
         reader.read()
 
-    said = events(sleepy, talk)
+    said = events(estate, talk)
     told = [place(event) for event in said]
     assert {event["module"] for event in said if event["task"]} == {"ansible.builtin.wait_for"}
     assert reader.ended
     assert reader.places == told
     assert len(set(killed)) == 2
-    assert sleepy.ended(talk["id"])["events_stored"] == len(told) > 40
+    assert estate.ended(talk["id"])["events_stored"] == len(told) > 40
 
 
-def test_more_readers_than_threads_leave_pages_their_room(sleepy: Service, hind: str) -> None:
-    job, session = talking(sleepy, 500), signed_in(sleepy, hind)
+def test_more_readers_than_threads_leave_pages_their_room(estate: Service, hind: str) -> None:
+    job, session = talking(estate, 500), signed_in(estate, hind)
     with ExitStack() as readers:
         for _ in range(70):  # two processes have 64 threads
-            readers.enter_context(Reader(sleepy, job, session))
+            readers.enter_context(Reader(estate, job, session))
 
-        with urllib.request.urlopen(f"{sleepy.url}/login", timeout=10) as page:
+        with urllib.request.urlopen(f"{estate.url}/login", timeout=10) as page:
             assert page.status == 200
-        assert sleepy.get(f"/jobs/{job['id']}")["state"] in {"queued", "running"}
-    sleepy.post(f"/jobs/{job['id']}/cancel", {"reason": "test"})
-    assert sleepy.ended(job["id"])["cause"] == "cancelled"
+        assert estate.get(f"/jobs/{job['id']}")["state"] in {"queued", "running"}
+    estate.post(f"/jobs/{job['id']}/cancel", {"reason": "test"})
+    assert estate.ended(job["id"])["cause"] == "cancelled"
 
 
 @pytest.mark.browser
-def test_a_browser_goes_on_by_itself(sleepy: Service, chromium: Browser, talk: Any, hind: str) -> None:
-    page = chromium.new_context(base_url=sleepy.url, locale="en").new_page()
+def test_a_browser_goes_on_by_itself(estate: Service, chromium: Browser, talk: Any, hind: str) -> None:
+    page = chromium.new_context(base_url=estate.url, locale="en").new_page()
     page.goto(f"/jobs/{talk['id']}")
     page.fill("#username", hind)
     page.fill("#password", PASSWORD)
     page.click("main button[type=submit]")
     expect(page.locator("#log li")).not_to_have_count(0, timeout=MINUTE)
 
-    for pid in web_processes(sleepy):
+    for pid in web_processes(estate):
         os.kill(pid, signal.SIGKILL)
 
     expect(page.locator(".log-live")).to_have_text("Finished", use_inner_text=True, timeout=3 * MINUTE)
     shown = page.locator("#log li").evaluate_all("lines => lines.map((line) => line.id)")
-    wait_for("the job to end", lambda: sleepy.ended(talk["id"]))
-    assert shown == [place(event) for event in events(sleepy, talk) if event["stdout"].strip("\n")]
+    wait_for("the job to end", lambda: estate.ended(talk["id"]))
+    assert shown == [place(event) for event in events(estate, talk) if event["stdout"].strip("\n")]

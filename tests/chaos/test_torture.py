@@ -1,0 +1,26 @@
+"""A short torture. `make chaos` is the long one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.estate import IMPATIENT, Estate, living
+from tests.chaos.torture import torture
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Estate]:
+    """Of its own: the checker wants to know of every job."""
+    yield from living(Estate(tmp_path, settings=dict(IMPATIENT), own_disks=os.geteuid() == 0))
+
+
+def test_no_job_is_lost_doubled_or_stuck_while_everything_breaks(victim: Estate) -> None:
+    report = torture(victim, seconds=40, seed=1, pause=(0.5, 1.5))
+
+    assert report.sins == [], report.as_markdown()
+    assert report.attempts > 5
+    assert sum(report.faults.values()) > 15
