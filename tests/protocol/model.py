@@ -183,14 +183,15 @@ class Protocol(Places):
         job.lease_until = self.now + LEASE
         return Beat(job.cancel_requested, job.deadline is not None and job.deadline < self.now)
 
-    def store(self, held: Claim, counters: set[int]) -> None:
-        """Keep events of the run's story."""
+    def store(self, held: Claim, upto: int) -> None:
+        """Keep the first so many events of the run's story; those that are kept already come once more."""
         job = self.tables.jobs[held.job]
         if not self.may_tell(job, held):
             raise Fenced
-        told = {(job.id, held.attempt, counter) for counter in counters} - self.tables.events
+        told = {(job.id, held.attempt, counter) for counter in range(1, upto + 1)} - self.tables.events
         self.tables.events |= told
         job.events_stored += len(told)
+        job.events_emitted = job.events_stored
 
     def conclude(self, held: Claim, outcome: Outcome) -> JobState:
         job, instance = self.tables.jobs[held.job], self.tables.instances[held.instance]
@@ -204,7 +205,7 @@ class Protocol(Places):
         gave_way = job.giving_way and state is JobState.CANCELLED
         self._move(job, state, Cause.GAVE_WAY if gave_way else cause)
         job.touched |= outcome.touched
-        job.events_emitted = outcome.emitted
+        job.events_emitted = max(outcome.emitted, job.events_stored)
         if acts_on(outcome.end, state):
             job.not_before = self.now + self.pause(job, again=again)
         if outcome.end is End.UNREACHABLE:

@@ -147,8 +147,9 @@ class Real:
         beat = self._fenced(lambda: attempts.heartbeat(held))
         return rows.Beat(beat.cancel_requested, beat.past_deadline)
 
-    def store(self, held: Claim, counters: set[int]) -> None:
-        self._fenced(lambda: events.store(held, [events.Event(each, "verbose", "x") for each in sorted(counters)]))
+    def store(self, held: Claim, upto: int) -> None:
+        said = [events.Event(counter, "verbose", "x") for counter in range(1, upto + 1)]
+        self._fenced(lambda: events.store(held, said))
 
     def conclude(self, held: Claim, wanted: Outcome) -> JobState:
         report = {"health": "healthy", "active_version": self._applied(held)} if wanted.serving else {}

@@ -84,10 +84,10 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda twin: twin.heartbeat(held[twin is self.model]))
 
     @precondition(lambda self: self.claims)
-    @rule(which=newest, counters=st.sets(st.integers(0, 4), max_size=3))
-    def store(self, which: int, counters: set[int]) -> None:
+    @rule(which=newest, upto=st.integers(0, 4))
+    def store(self, which: int, upto: int) -> None:
         held = self.held(which)
-        self.both(lambda twin: twin.store(held[twin is self.model], counters))
+        self.both(lambda twin: twin.store(held[twin is self.model], upto))
 
     @precondition(lambda self: self.claims)
     @rule(which=newest, outcome=outcomes)
@@ -154,7 +154,7 @@ class Twins(RuleBasedStateMachine):
         self.wait(31.0)
         self.reap()
         self.fill()
-        self.both(lambda twin: twin.store(lost[twin is self.model], {7}))
+        self.both(lambda twin: twin.store(lost[twin is self.model], 7))
         self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
         self.both(lambda twin: twin.conclude(lost[twin is self.model], Outcome(End.SUCCEEDED)))
 

@@ -137,7 +137,7 @@ class Slot:
         while True:
             yield STEP
             try:
-                self._world.transaction(self.owner, lambda protocol: protocol.store(held, set(range(run.told))))
+                self._world.transaction(self.owner, lambda protocol: protocol.store(held, run.told))
             except Away:
                 self._still_ours()
             else:
