@@ -1,6 +1,5 @@
 """A service in processes of its own, with an app that leaves traces."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,4 +9,4 @@ from tests.chaos.estate import IMPATIENT, Estate, living
 
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    yield from living(Estate(tmp_path_factory.mktemp("estate"), settings=dict(IMPATIENT), own_disks=os.geteuid() == 0))
+    yield from living(Estate(tmp_path_factory.mktemp("estate"), settings=dict(IMPATIENT)))

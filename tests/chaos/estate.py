@@ -28,7 +28,7 @@ PLAYBOOKS = Path(__file__).with_name("playbooks")
 # Recovery takes seconds and not minutes.
 IMPATIENT = {"heartbeat": "1", "lease": "9", "quiesce": "2", "playbooks_dir": str(PLAYBOOKS), "log_format": "json"}
 REPOSITORY = Path(__file__).parents[2]
-LIMIT = "8m"  # of the file system for the private folders of a worker's runs
+LIMIT = "8m"  # of a small disk
 OWN_DISK = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size={LIMIT} tmpfs /dev/shm && exec "$@"', "sh")
 
 
@@ -48,12 +48,15 @@ class Estate(Service):
     crew: Sequence[Member] = (Member("worker-1"), Member("worker-2"))
     dispatchers: int = 1
     address: str = "127.0.0.1"  # where the proxies listen
-    own_disks: bool = False  # whether each worker has a small file system for its runs, which needs root
+    own_disks: bool = os.geteuid() == 0  # small ones for the host and for each worker's runs; only root may mount them
     children: dict[str, Child] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
     def start(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        if self.own_disks:
+            self.layout.host_root.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={LIMIT}", "tmpfs", self.layout.host_root], check=True)
         self.layout.create()
         self.run_name = uuid4().hex
         self._guardian = guardian.start(str(self.state_dir), self.run_name)
@@ -83,6 +86,8 @@ class Estate(Service):
         for proxy in self.proxies:
             proxy.stop()
         self._listener.close()
+        if self.own_disks:
+            subprocess.run(["umount", "--lazy", self.layout.host_root], check=True)
 
     def keep(self, program: Program) -> None:
         """Start it, and wait until it is ready."""

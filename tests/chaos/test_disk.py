@@ -1,14 +1,13 @@
 """A disk without room, for real: a small file system that is filled up."""
 
 import os
-import subprocess
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.asking import ask, attempts
-from tests.chaos.estate import IMPATIENT, Estate, Member, living
+from tests.chaos.estate import Estate
 from tests.chaos.faults import full
 from tests.running import wait_for
 from worker.run import PREFIX
@@ -20,52 +19,39 @@ pytestmark = [
 NO_ROOM = "No space left on device"
 
 
-@pytest.fixture(scope="module")
-def cramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    """The host that instances live on has a small disk, and so has the worker for the private folders of its runs."""
-    estate = Estate(
-        tmp_path_factory.mktemp("cramped"), settings=dict(IMPATIENT), crew=[Member("worker-1")], own_disks=True
-    )
-    host = estate.layout.host_root
-    host.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(host)], check=True)
-    try:
-        yield from living(estate)
-    finally:
-        subprocess.run(["umount", "--lazy", str(host)], check=True)
-
-
-def private(estate: Estate) -> Path:
-    """Where the worker's runs have their folders."""
-    return Path(f"/proc/{estate.pid('worker-1')}/root/dev/shm")
+def private(estate: Estate) -> list[Path]:
+    """Where the runs of each worker have their folders."""
+    return [Path(f"/proc/{estate.pid(member.name)}/root/dev/shm") for member in estate.crew]
 
 
 def folders(estate: Estate) -> list[Path]:
-    return list(private(estate).glob(f"{PREFIX}*"))
+    return [folder for disk in private(estate) for folder in disk.glob(f"{PREFIX}*")]
 
 
-def test_a_full_disk_of_the_host_fails_the_job_with_that_cause(cramped: Estate) -> None:
-    with full(cramped.layout.host_root):
-        job = ask(cramped)
-        done = cramped.ended(job["id"])
+def test_a_full_disk_of_the_host_fails_the_job_with_that_cause(estate: Estate) -> None:
+    with full(estate.layout.host_root):
+        job = ask(estate)
+        done = estate.ended(job["id"])
 
     assert (done["state"], done["cause"]) == ("failed", "playbook_failed")
-    told = cramped.get(f"/jobs/{job['id']}/events")["items"]
+    told = estate.get(f"/jobs/{job['id']}/events")["items"]
     assert any(NO_ROOM in str(event["result"]) for event in told if event["kind"] == "runner_on_failed")
-    assert folders(cramped) == []
-    again = cramped.post(f"/instances/{job['instance_id']}/provision", {"reason": "there is room again"})
-    assert cramped.ended(again["id"])["state"] == "succeeded"
-    assert attempts(cramped, again)[-1].whole
+    assert folders(estate) == []
+    again = estate.post(f"/instances/{job['instance_id']}/provision", {"reason": "there is room again"})
+    assert estate.ended(again["id"])["state"] == "succeeded"
+    assert attempts(estate, again)[-1].whole
 
 
-def test_where_a_run_finds_no_room_its_job_fails_with_that_cause_and_leaves_no_secrets(cramped: Estate) -> None:
-    with full(private(cramped)):
-        job = ask(cramped)
-        done = cramped.ended(job["id"])
-        wait_for("its folder to be gone", lambda: not folders(cramped), 5)
+def test_where_a_run_finds_no_room_its_job_fails_with_that_cause_and_leaves_no_secrets(estate: Estate) -> None:
+    with ExitStack() as filled:
+        for disk in private(estate):
+            filled.enter_context(full(disk))
+        job = ask(estate)
+        done = estate.ended(job["id"])
+        wait_for("its folder to be gone", lambda: not folders(estate), 5)
 
     assert (done["state"], done["cause"]) == ("failed", "run_broken")  # nothing had been touched
-    assert NO_ROOM in cramped.get(f"/jobs/{job['id']}")["report"]["reason"]
-    assert attempts(cramped, job) == []
-    again = cramped.post(f"/instances/{job['instance_id']}/provision", {"reason": "there is room again"})
-    assert cramped.ended(again["id"])["state"] == "succeeded"
+    assert NO_ROOM in estate.get(f"/jobs/{job['id']}")["report"]["reason"]
+    assert attempts(estate, job) == []
+    again = estate.post(f"/instances/{job['instance_id']}/provision", {"reason": "there is room again"})
+    assert estate.ended(again["id"])["state"] == "succeeded"

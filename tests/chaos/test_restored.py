@@ -1,7 +1,6 @@
 """The service's database is restored from a backup that was taken while jobs ran."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,11 @@ from provisioner.embedded.layout import DATABASE, OWNER, SUPERUSER
 from provisioner.embedded.postgres import bin_dir
 from provisioner.jobs.recovery import LEAP
 from tests.chaos.asking import acting, ask, attempts, state
-from tests.chaos.estate import IMPATIENT, Estate, living
+from tests.chaos.estate import Estate
 from tests.conftest import superuser
 from tests.running import wait_for
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture
-def backed_up(tmp_path: Path) -> Iterator[Estate]:
-    yield from living(Estate(tmp_path, settings=dict(IMPATIENT)))
 
 
 def postgres(estate: Estate, program: str, *arguments: str) -> None:
@@ -36,29 +30,27 @@ def restore(estate: Estate, backup: Path) -> None:
     postgres(estate, "pg_restore", "--exit-on-error", str(backup))
 
 
-def test_after_a_restore_a_person_decides_on_what_ran_when_the_backup_was_taken(
-    backed_up: Estate, tmp_path: Path
-) -> None:
-    quiet, backup = ask(backed_up), tmp_path / "backup"
-    backed_up.ended(quiet["id"])
-    ended, acts_on = ask(backed_up, seconds=3), ask(backed_up, seconds=40)
+def test_after_a_restore_a_person_decides_on_what_ran_when_the_backup_was_taken(estate: Estate, tmp_path: Path) -> None:
+    quiet, backup = ask(estate), tmp_path / "backup"
+    estate.ended(quiet["id"])
+    ended, acts_on = ask(estate, seconds=3), ask(estate, seconds=40)
     jobs = (ended, acts_on)
     for job in jobs:
-        wait_for("the playbook to act", lambda job=job: acting(backed_up, job))
-    postgres(backed_up, "pg_dump", "--format=custom", "--file", str(backup))
-    assert backed_up.ended(ended["id"])["state"] == "succeeded"  # which the backup does not know
-    fences = {job["id"]: attempts(backed_up, job)[-1].fence for job in jobs}
+        wait_for("the playbook to act", lambda job=job: acting(estate, job))
+    postgres(estate, "pg_dump", "--format=custom", "--file", str(backup))
+    assert estate.ended(ended["id"])["state"] == "succeeded"  # which the backup does not know
+    fences = {job["id"]: attempts(estate, job)[-1].fence for job in jobs}
 
-    with backed_up.stopped(but=[member.name for member in backed_up.crew]):
-        restore(backed_up, backup)
+    with estate.stopped(but=[member.name for member in estate.crew]):
+        restore(estate, backup)
 
-    wait_for("the run that outlived the restore to be killed", lambda: not backed_up.runs(), 20)
-    assert not attempts(backed_up, acts_on)[-1].whole
-    assert [state(backed_up, job) for job in jobs] == ["needs_attention"] * 2
-    assert [backed_up.get(f"/jobs/{job['id']}")["cause"] for job in jobs] == ["restored"] * 2
-    assert state(backed_up, quiet) == "succeeded"
-    assert backed_up.sql("SELECT min(value) FROM fence")[0][0] > LEAP
-    backed_up.post(f"/jobs/{acts_on['id']}/resolve", {"resolution": "failed", "reason": "it was stopped"})
-    backed_up.post(f"/jobs/{ended['id']}/resolve", {"resolution": "retry", "reason": "looked at it"})
-    assert backed_up.ended(ended["id"])["state"] == "succeeded"
-    assert attempts(backed_up, ended)[-1].fence > fences[ended["id"]] + LEAP - 1
+    wait_for("the run that outlived the restore to be killed", lambda: not estate.runs(), 20)
+    assert not attempts(estate, acts_on)[-1].whole
+    assert [state(estate, job) for job in jobs] == ["needs_attention"] * 2
+    assert [estate.get(f"/jobs/{job['id']}")["cause"] for job in jobs] == ["restored"] * 2
+    assert state(estate, quiet) == "succeeded"
+    assert estate.sql("SELECT min(value) FROM fence")[0][0] > LEAP
+    estate.post(f"/jobs/{acts_on['id']}/resolve", {"resolution": "failed", "reason": "it was stopped"})
+    estate.post(f"/jobs/{ended['id']}/resolve", {"resolution": "retry", "reason": "looked at it"})
+    assert estate.ended(ended["id"])["state"] == "succeeded"
+    assert attempts(estate, ended)[-1].fence > fences[ended["id"]] + LEAP - 1

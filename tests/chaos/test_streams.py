@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.chaos.estate import Estate
 from tests.running import Service, processes, wait_for
 
 pytestmark = pytest.mark.journey
@@ -24,7 +25,7 @@ MINUTE = 60_000  # milliseconds
 numbers = count(1)
 
 
-def talking(estate: Service, words: int) -> Any:
+def talking(estate: Estate, words: int) -> Any:
     """A job that speaks for a while."""
     slug = f"talkers-{next(numbers)}"
     names = {"fr": slug.title(), "ar": f"جماعة {slug}"}
@@ -34,7 +35,7 @@ def talking(estate: Service, words: int) -> Any:
 
 
 @pytest.fixture
-def talk(estate: Service) -> Any:
+def talk(estate: Estate) -> Any:
     return talking(estate, 40)
 
 
@@ -51,18 +52,11 @@ def place(event: Any) -> str:
     return f"{event['attempt']}-{event['counter']}"
 
 
-def web_processes(service: Service) -> list[int]:
+def web_processes(estate: Estate) -> list[int]:
     """Those that answer; the oldest one only keeps them."""
-    answering = sorted(pid for pid in processes("gunicorn") if service.state_dir.name in _environment(pid))[1:]
+    answering = estate.pool("web")
     assert len(answering) == 2
     return answering
-
-
-def _environment(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/environ").read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 class Reader:
@@ -120,7 +114,7 @@ def _open_files(pid: int) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def hind(estate: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+def hind(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Somebody who may look; her name."""
     file = tmp_path_factory.mktemp("hind") / "password"
     file.write_text(PASSWORD)
@@ -140,7 +134,7 @@ def signed_in(service: Service, name: str) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
 
-def test_a_reader_goes_on_in_another_process_without_gap_or_double(estate: Service, talk: Any, hind: str) -> None:
+def test_a_reader_goes_on_in_another_process_without_gap_or_double(estate: Estate, talk: Any, hind: str) -> None:
     reader = Reader(estate, talk, signed_in(estate, hind))
     killed = []
     for most in (6, 20):
@@ -160,7 +154,7 @@ def test_a_reader_goes_on_in_another_process_without_gap_or_double(estate: Servi
     assert estate.ended(talk["id"])["events_stored"] == len(told) > 40
 
 
-def test_more_readers_than_threads_leave_pages_their_room(estate: Service, hind: str) -> None:
+def test_more_readers_than_threads_leave_pages_their_room(estate: Estate, hind: str) -> None:
     job, session = talking(estate, 500), signed_in(estate, hind)
     with ExitStack() as readers:
         for _ in range(70):  # two processes have 64 threads
@@ -174,7 +168,7 @@ def test_more_readers_than_threads_leave_pages_their_room(estate: Service, hind:
 
 
 @pytest.mark.browser
-def test_a_browser_goes_on_by_itself(estate: Service, chromium: Browser, talk: Any, hind: str) -> None:
+def test_a_browser_goes_on_by_itself(estate: Estate, chromium: Browser, talk: Any, hind: str) -> None:
     page = chromium.new_context(base_url=estate.url, locale="en").new_page()
     page.goto(f"/jobs/{talk['id']}")
     page.fill("#username", hind)
