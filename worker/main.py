@@ -26,6 +26,7 @@ app = Celery("worker", broker=celery_broker_url(settings()), set_as_current=Fals
 app.conf.update(
     accept_content=["json"],
     imports=["worker.tasks", "worker.presence"],
+    broker_connection_max_retries=None,  # a worker waits for its broker for as long as that is away
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True},
     task_acks_late=False,
