@@ -78,14 +78,15 @@ def recovered(reason: str, output: str) -> None:
 
 
 @provisioner.command(hidden=True)
-def prepare() -> None:
+@click.option("--restored", help="The database was restored from a backup, and why.")
+def prepare(restored: str | None) -> None:
     """What each start of the service needs: the newest tables, this machine as a host, the catalogue of the folders.
 
     A broken app folder does not keep the service from starting: the catalogue stays as it was.
     """
     migrate(owner_database_url(settings()))
     with transaction():
-        jobs_in_doubt = recovery.recover_if_restored()
+        jobs_in_doubt = recovery.recover(restored) if restored else recovery.recover_if_restored()
     if jobs_in_doubt is not None:
         click.echo(f"the database was restored from a backup: {jobs_in_doubt} jobs need attention", err=True)
     with transaction():

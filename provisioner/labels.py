@@ -36,7 +36,7 @@ CAUSES = {
     "not_admitted": _l("The server's key is not the known one, or it refused our login."),
     "resolved": _l("A person decided on it."),
     "gave_way": _l("It made way for what a person asked."),
-    "restored": _l("The service's database was restored from a backup while it was open."),
+    "restored": _l("The service's database was restored from a backup while this job was open."),
 }
 
 # What a failed task means: what happened, and what to do.

@@ -51,9 +51,13 @@ def listen(ringer: Ringer) -> None:
                 pass
 
 
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def main() -> None:
     init_logging(settings())
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
+    signal.signal(signal.SIGTERM, _leave)
     ringer = Ringer(flask, ring)
     ringer.start()
     while ringer.is_alive():

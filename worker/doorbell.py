@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 from provisioner.db import transaction
 from provisioner.hosts import queries as hosts
 from provisioner.jobs import queries as jobs
+from provisioner.workers import queries as workers
 from worker.main import DOORBELL_EXPIRES, app
 
 MOST_AT_ONCE = 10
@@ -31,4 +32,5 @@ def _due() -> Iterator[tuple[str, str]]:
     for site in hosts.to_probe():
         yield site, "probe"
     for site, waiting in jobs.waiting_sites():
-        yield from [(site, "work")] * min(waiting, MOST_AT_ONCE)
+        # Where nobody is seen to listen, bells would only pile up; one, for what is seen may be old.
+        yield from [(site, "work")] * (min(waiting, MOST_AT_ONCE) if workers.serves(site) else 1)

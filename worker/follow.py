@@ -23,6 +23,7 @@ TICK = 0.1
 FLUSH_AFTER = 0.25  # seconds
 FLUSH_AT = 500  # events
 LOOK = 1.0  # seconds
+LAST_WORDS = 60.0  # seconds in which a run that has ended has its last events stored
 MOST, NAMED, BRIEF = 50, ("name", "command"), 200  # processes of a stopped run that are kept, and characters of each
 ENDS = {"successful": End.SUCCEEDED, "failed": End.FAILED}
 
@@ -114,8 +115,8 @@ class Follower:
             self._report |= report if isinstance(report, dict) else {}
 
     def _take_end(self, message: dict[str, Any]) -> None:
-        if self._end is not None:
-            return  # we ended it before
+        if self._end is not None and message["end"] != "successful":
+            return  # we ended it before, and not too late
         self._end = ENDS.get(message["end"], End.BROKEN)
         if message["unreachable"]:
             self._end = End.NOT_ADMITTED if self._progress.not_admitted else End.UNREACHABLE
@@ -137,8 +138,9 @@ class Follower:
         self._flushed = time.monotonic()
 
     def _flush_all(self) -> None:
-        """The run is over; what it said is kept as long as the lease can be."""
-        while self._waiting:
+        """The run is over; what it said is kept if it can be soon. How it ended counts more than every word of it."""
+        give_up = time.monotonic() + LAST_WORDS
+        while self._waiting and time.monotonic() < give_up:
             self._flush()
             self._beat_if_due()
             if self._waiting:

@@ -8,19 +8,9 @@ from provisioner.jobs.events import Event
 
 # Tasks that the controller carries out by itself.
 AT_HOME = {
-    *(
-        "add_host",
-        "assert",
-        "debug",
-        "fail",
-        "group_by",
-        "include_role",
-        "include_tasks",
-        "include_vars",
-        "import_role",
-    ),
-    *("include_tasks", "include_vars", "meta", "pause", "set_fact", "set_stats", "validate_argument_spec"),
-}
+    "add_host", "assert", "debug", "fail", "group_by", "import_role", "include_role", "include_tasks", "include_vars",
+    "meta", "pause", "set_fact", "set_stats", "validate_argument_spec",
+}  # fmt: skip
 NOT_ADMITTED = re.compile(r"Host key verification failed|Permission denied \(|Too many authentication failures")
 NO_ANSWER = re.compile(
     r"connect to (host|address) .*: (Connection refused|Connection timed out|No route to host|Network is unreachable)"

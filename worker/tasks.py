@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import structlog
@@ -11,6 +12,7 @@ from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.hosts import service as hosts
+from provisioner.hosts.models import Host
 from provisioner.instances import service as instances, variables
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts
@@ -49,9 +51,7 @@ def probe() -> None:
     """Look whether parked hosts answer again."""
     with flask.app_context(), acting(Actor(Via.WORKER)):
         try:
-            with transaction():
-                parked = list(hosts.take_probes(settings().sites.split(",")))
-            for host in filter(answers, parked):
+            for host in _answering(settings().sites.split(",")):
                 with transaction():
                     hosts.reopen(host.id)
                     wake()
@@ -60,6 +60,16 @@ def probe() -> None:
             log.warning("the database is away", error=str(error).splitlines()[0])
         finally:
             db.session.remove()
+
+
+def _answering(sites: list[str]) -> list[Host]:
+    """Those that are to be looked at now and answer: asked all at once, for silence takes its time."""
+    with transaction() as session:
+        parked = hosts.take_probes(sites)
+        session.flush()
+        session.expunge_all()
+    with ThreadPoolExecutor(hosts.PROBES_AT_ONCE) as probes:
+        return [host for host, there in zip(parked, probes.map(answers, parked), strict=True) if there]
 
 
 def _carry_out(claim: Claim) -> None:

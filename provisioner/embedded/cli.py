@@ -14,9 +14,10 @@ from provisioner.embedded.up import run_up
 
 
 @click.command()
-def up() -> None:
+@click.option("--restored", metavar="REASON", default="", help="The database was restored from a backup.")
+def up(restored: str) -> None:
     """Run the whole service in the foreground, until Ctrl-C."""
-    run_up(settings())
+    run_up(settings(), restored=restored)
 
 
 @click.command()

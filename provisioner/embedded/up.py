@@ -33,6 +33,7 @@ class Stage:
     layout: Layout
     listener: socket.socket
     durable: bool  # False: for tests, whose data need not survive a power cut
+    restored: str = ""  # why, if the database was restored from a backup
 
     @property
     def port(self) -> int:
@@ -64,9 +65,10 @@ def programs(stage: Stage) -> list[Service]:
     """Ours, in the order of their start."""
     environment = stage.environment
     web = f"--bind=fd://{stage.listener.fileno()} {WEB}"
+    restored = ["--restored", stage.restored] if stage.restored else []
     worker = f"worker --loglevel=WARNING --concurrency={stage.settings.worker_concurrency}"
     return [
-        Service("prepare", [*PYTHON, "provisioner", "prepare"], environment, once=True, patience=3600),
+        Service("prepare", [*PYTHON, "provisioner", "prepare", *restored], environment, once=True, patience=3600),
         host.supervisor(stage.layout),
         Service(
             "web",
@@ -86,13 +88,20 @@ def programs(stage: Stage) -> list[Service]:
     ]
 
 
-def run_up(settings: Settings, *, after_ready: Sequence[str] = (), plan: Plan = programs, durable: bool = True) -> None:
+def run_up(
+    settings: Settings,
+    *,
+    after_ready: Sequence[str] = (),
+    plan: Plan = programs,
+    durable: bool = True,
+    restored: str = "",
+) -> None:
     """Run until a signal comes; `after_ready` is a command to run on this terminal once everything answers."""
     layout = Layout(settings.state_dir)
     refuse_if_held(layout.lock)
     with open_listener(settings, layout) as listener:
         check_external(settings)
-        _run(Stage(settings, layout, listener, durable), after_ready, plan)
+        _run(Stage(settings, layout, listener, durable, restored), after_ready, plan)
 
 
 def _run(stage: Stage, after_ready: Sequence[str], plan: Plan) -> None:

@@ -13,6 +13,7 @@ from provisioner.errors import NotFound
 from provisioner.hosts.models import Connection, Host, HostState
 
 PROBE_EVERY = timedelta(seconds=15)
+PROBES_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def take_probes(sites: Sequence[str]) -> Sequence[Host]:
     due = db.session.scalars(
         select(Host)
         .where(Host.site.in_(sites), Host.probe_at <= func.clock_timestamp())
+        .order_by(Host.probe_at)
+        .limit(PROBES_AT_ONCE)
         .with_for_update(skip_locked=True)
     ).all()
     for host in due:

@@ -95,9 +95,19 @@ def cancel(job_id: UUID) -> Response:
     """Here and not with the jobs, as is `resolve`, since it moves the instance."""
     wanted = browser.form(CancelRequest)
     with transaction():
-        stopped = service.cancel(job_id, wanted["reason"]).state is JobState.CANCELLED
-    flash(gettext("The job is cancelled.") if stopped else gettext("The worker has been asked to stop the job."))
+        state = service.cancel(job_id, wanted["reason"]).state
+    flash(_of_cancel(state))
     return redirect(url_for("jobs.one", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+
+def _of_cancel(state: JobState) -> str:
+    said = {
+        JobState.CANCELLED: gettext("The job is cancelled."),
+        JobState.NEEDS_ATTENTION: gettext(
+            "The job will not run again. An earlier attempt may have left something: please look."
+        ),
+    }
+    return str(said.get(state) or gettext("The worker has been asked to stop the job."))
 
 
 @blp.post("/jobs/<uuid:job_id>/resolve")

@@ -71,6 +71,8 @@ CLAIM = text("""
         SELECT host.id FROM host WHERE host.parked_at IS NULL
             AND EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number <= host.slots
                 AND slot.job_id IS NULL)
+            AND NOT EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number > host.slots
+                AND slot.job_id IS NOT NULL)
     ), candidate AS MATERIALIZED (
         SELECT first.* FROM unnest(CAST(:sites AS text[])) AS served (site)
         CROSS JOIN app
@@ -86,6 +88,8 @@ CLAIM = text("""
         WHERE EXISTS (SELECT FROM open_host)
             AND EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
                 AND number <= (app.manifest ->> 'concurrency')::integer AND slot.job_id IS NULL)
+            AND NOT EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
+                AND number > (app.manifest ->> 'concurrency')::integer AND slot.job_id IS NOT NULL)
             AND NOT EXISTS (SELECT FROM drain WHERE scope = 'service' OR (scope, name) = ('site', served.site)
                 OR (scope, name) = ('worker', :worker))
         ORDER BY first.background, first.queued_at, first.id LIMIT 20
@@ -206,7 +210,7 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
     if acts_on(outcome.end, job.state):  # a person's retry waits for its end, too
         pause = backoff(job.attempt, random.random()) if again else 0.0  # noqa: S311 - jitter
-        job.not_before = soon(max(settings().quiesce, pause))
+        job.not_before = soon(settings().quiesce + pause)
     if unreachable:
         hosts.park(job.host_id)
     state = job.state

@@ -16,6 +16,7 @@ from provisioner.jobs.schemas import EventView, FailureView, FoundView, JobDetai
 from provisioner.jobs.watch import POLL, look, watch
 from provisioner.output import OneOf, output_option, show, show_one
 from provisioner.paging import every
+from provisioner.workers import queries as workers
 
 COLUMNS = {
     "id": "Id",
@@ -86,6 +87,8 @@ def causes(days: int, limit: int, output: str) -> None:
 @click.option("--worker", help="Only for what this worker carries out.")
 def wait_until_idle(worker: str | None) -> None:
     """Wait until no job is being carried out any more, as after `provisioner drain begin`."""
+    if worker is not None:
+        workers.by_name(worker)
     while queries.running(worker):
         db.session.rollback()
         time.sleep(POLL)

@@ -1,6 +1,7 @@
 """The story of a run: stored in batches under the fence, read by cursor."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -70,6 +71,8 @@ def printable(said: Any) -> Any:
         return {printable(key): printable(value) for key, value in said.items()}
     if isinstance(said, list):
         return [printable(value) for value in said]
+    if isinstance(said, float) and not math.isfinite(said):
+        return str(said)  # JSON as the database has it knows no such numbers
     return _cut(UNPRINTABLE.sub("", said), CAP) if isinstance(said, str) else said
 
 

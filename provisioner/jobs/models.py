@@ -10,7 +10,7 @@ from provisioner.db import Created, Id, Json, Model
 from provisioner.jobs.lifecycle import JobState, SlotScope
 
 # The kinds of events that tell of a failed task; an index holds just these.
-FAILING = ("runner_on_failed", "runner_item_on_failed", "runner_on_unreachable")
+FAILING = ("runner_on_failed", "runner_on_unreachable")  # of a loop's items only the task itself says whether it counts
 
 
 class Job(Model):

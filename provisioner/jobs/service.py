@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
 from provisioner.errors import Conflict, NotFound, OperationInProgress
-from provisioner.jobs.lifecycle import OPEN, Cause, JobState
+from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState
 from provisioner.jobs.models import Fence, Job
 from provisioner.workers.service import wake
 
@@ -82,8 +82,7 @@ def _end(job: Job, state: JobState, cause: Cause) -> None:
 
 
 def submit(order: Order) -> Job:
-    """Queue one action. The caller holds the instance's row; a unique index stands behind it."""
-    make_way(order.instance_id, background=order.background)
+    """Queue one action. The caller holds the instance's row and has made way on it; a unique index stands behind."""
     still_acting = _still_acting(order.instance_id)
     job = Job(id=uuid4(), **order.__dict__, state=JobState.QUEUED, not_before=still_acting, report={})
     db.session.add(job)
@@ -118,7 +117,8 @@ def locked(job_id: UUID) -> Job:
 
 
 def cancel(job_id: UUID, reason: str) -> Job:
-    """Cancel a queued job at once; ask the worker of a running one to kill everything it started.
+    """Cancel a queued job at once; ask the worker of a running one to kill everything it started. One whose worker
+    was lost is not begun again.
 
     Where an earlier attempt may have left something half done, a person must look first.
     """
@@ -127,7 +127,7 @@ def cancel(job_id: UUID, reason: str) -> Job:
         job.state, job.cause = JobState.NEEDS_ATTENTION, Cause.CANCELLED
     elif job.state is JobState.QUEUED:
         _end(job, JobState.CANCELLED, Cause.CANCELLED)
-    elif job.state is JobState.RUNNING:
+    elif job.state in LEASED:
         job.cancel_requested_at = job.cancel_requested_at or func.clock_timestamp()
     else:
         raise Conflict("This job is not waiting or running any more, so there is nothing to cancel.", state=job.state)

@@ -28,7 +28,7 @@ TONES = {
     "runner_on_skipped": "skipped",
     "runner_item_on_skipped": "skipped",
     "runner_on_ignored": "skipped",
-    **dict.fromkeys(FAILING, "failed"),
+    **dict.fromkeys((*FAILING, "runner_item_on_failed"), "failed"),
 }
 WHOLE = [JobEvent.attempt, JobEvent.counter, JobEvent.at, JobEvent.stdout]
 

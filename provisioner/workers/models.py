@@ -17,6 +17,7 @@ class Worker(Model):
     sandbox: Mapped[str]  # how it fences in its runs
     started_at: Mapped[Created]
     seen_at: Mapped[Created]
+    leaving: Mapped[bool] = mapped_column(default=False)  # it begins nothing more, and ends what it runs
 
 
 class Drain(Model):

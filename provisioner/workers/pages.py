@@ -30,8 +30,8 @@ def _places(workers: Any) -> list[tuple[str, str]]:
     sites = sorted({site for worker in workers for site in worker.sites})
     return [
         (DrainScope.SERVICE.value, gettext("The whole service")),
-        *((f"{DrainScope.SITE}:{site}", f"{gettext('Site')} {site}") for site in sites),
-        *((f"{DrainScope.WORKER}:{worker.name}", f"{gettext('Worker')} {worker.name}") for worker in workers),
+        *((f"{DrainScope.SITE}:{site}", gettext("Site %(name)s", name=site)) for site in sites),
+        *((f"{DrainScope.WORKER}:{worker.name}", gettext("Worker %(name)s", name=worker.name)) for worker in workers),
     ]
 
 

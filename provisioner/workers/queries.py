@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from provisioner.db import db
+from provisioner.errors import NotFound
 from provisioner.workers.lifecycle import DrainScope
 from provisioner.workers.models import Drain, Worker
 
@@ -19,11 +20,20 @@ _DRAINED = select(Drain.reason).where(Drain.scope == DrainScope.WORKER, Drain.na
 def every() -> Sequence[Any]:
     """All workers by name: an estate has a few dozen.
 
-    Columns: name, sites, concurrency, sandbox, started_at, seen_at, present (seen lately), draining (why, if so).
+    Columns: name, sites, concurrency, sandbox, started_at, seen_at, leaving, present (seen lately), draining (why, if
+    so).
     """
     drained = _DRAINED.scalar_subquery().label("draining")
     query = select(*Worker.__table__.columns, _PRESENT.label("present"), drained)
     return db.session.execute(query.order_by(Worker.name)).all()
+
+
+def by_name(name: str) -> Worker:
+    """The worker; NotFound if none of this name has announced itself lately."""
+    worker = db.session.get(Worker, name)
+    if worker is None:
+        raise NotFound(kind="worker", key=name)
+    return worker
 
 
 def drains() -> Sequence[Any]:
@@ -39,5 +49,5 @@ def drain_of(site: str) -> Drain | None:
 
 def serves(site: str) -> bool:
     """Whether a worker that begins jobs of this site has been seen lately."""
-    able = select(Worker.name).where(_PRESENT, Worker.sites.contains([site]), ~_DRAINED.exists())
+    able = select(Worker.name).where(_PRESENT, ~Worker.leaving, Worker.sites.contains([site]), ~_DRAINED.exists())
     return bool(db.session.scalar(select(able.exists())))

@@ -15,6 +15,7 @@ class WorkerView(Schema):
     sandbox = fields.String(metadata={"description": "How it fences in its runs; `none` where nothing does."})
     started_at = fields.AwareDateTime()
     seen_at = fields.AwareDateTime()
+    leaving = fields.Boolean(metadata={"description": "It has been told to stop, and ends what it runs."})
     present = fields.Boolean(metadata={"description": "It has been seen within the last half minute."})
     draining = fields.String(allow_none=True, metadata={"description": "Why it begins nothing new, if so."})
 
@@ -40,7 +41,7 @@ class DrainRequest(DrainPlace):
 class DrainForm(Schema):
     """For pages: the place in one choice, `service`, `site:<name>` or `worker:<name>`."""
 
-    place = fields.String(required=True, validate=Regexp("service|(site|worker):.+"))
+    place = fields.String(required=True, validate=Regexp(r"^(service|(site|worker):.+)$"))
     reason = fields.String(required=True, validate=REASON)
 
 

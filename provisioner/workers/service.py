@@ -35,16 +35,17 @@ def arrive(presence: Presence) -> None:
     """It has just started; those that have not been seen for days are forgotten."""
     now = func.clock_timestamp()
     db.session.execute(delete(Worker).where(Worker.seen_at < now - FORGOTTEN))
-    said = {**asdict(presence), "started_at": now, "seen_at": now}
+    said = {**asdict(presence), "started_at": now, "seen_at": now, "leaving": False}
     entered = insert(Worker).values(said)
     db.session.execute(entered.on_conflict_do_update(index_elements=["name"], set_=said))
+    wake()
 
 
-def stay(presence: Presence) -> None:
-    """It is still there."""
-    now = func.clock_timestamp()
-    entered = insert(Worker).values(**asdict(presence), seen_at=now)
-    db.session.execute(entered.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
+def stay(presence: Presence, *, leaving: bool = False) -> None:
+    """It is still there, perhaps only until what it runs has ended."""
+    seen = {"seen_at": func.clock_timestamp(), "leaving": leaving}
+    entered = insert(Worker).values(**asdict(presence), **seen)
+    db.session.execute(entered.on_conflict_do_update(index_elements=["name"], set_=seen))
 
 
 def leave(name: str) -> None:

@@ -58,7 +58,10 @@ def test_a_host_is_worked_on_as_often_at_once_as_it_allows(app: Flask) -> None:
     assert next_claim() is not None
 
 
-def test_more_slots_are_there_as_soon_as_they_are_given_and_fewer_hold_for_what_begins_later(app: Flask) -> None:
+@pytest.mark.parametrize("lowest_first", [True, False])
+def test_more_slots_are_there_as_soon_as_they_are_given_and_fewer_hold_for_what_begins_later(
+    app: Flask, *, lowest_first: bool
+) -> None:
     factories.host("server", slots=1)
     factories.app("complaints")
     for _ in range(4):
@@ -71,9 +74,10 @@ def test_more_slots_are_there_as_soon_as_they_are_given_and_fewer_hold_for_what_
     with transaction():
         hosts.set_slots("server", 1, "memory gone")
 
-    factories.concluded(held[1])
-    assert next_claim() is None, "the first slot is still taken"
-    factories.concluded(held[0])
+    first, second = held if lowest_first else reversed(held)
+    factories.concluded(first)
+    assert next_claim() is None, "one is still acting"
+    factories.concluded(second)
     assert next_claim() is not None
 
 

@@ -217,7 +217,7 @@ class Protocol(Places):
         return (untouched or job.retry_safe) and job.attempt < job.max_attempts and not job.cancel_requested
 
     def pause(self, job: Job, *, again: bool) -> float:
-        return max(QUIESCE, backoff(job.attempt, self.chance)) if again else QUIESCE
+        return QUIESCE + (backoff(job.attempt, self.chance) if again else 0.0)
 
     # What is done about attempts that nobody keeps
 

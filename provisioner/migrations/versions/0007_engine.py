@@ -95,7 +95,8 @@ def upgrade() -> None:
         concurrency integer NOT NULL,
         sandbox text NOT NULL,
         started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-        seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        leaving boolean NOT NULL DEFAULT false
     );
 
     CREATE TABLE drain (

@@ -46,7 +46,7 @@ def upgrade() -> None:
     CREATE INDEX ix_job_event_newest ON job_event (at, job_id, attempt, counter);
     CREATE INDEX ix_job_event_words ON job_event USING gin (job_event_words(stdout, result));
     CREATE INDEX ix_job_event_failing ON job_event (job_id, attempt, counter)
-        WHERE kind IN ('runner_on_failed', 'runner_item_on_failed', 'runner_on_unreachable');
+        WHERE kind IN ('runner_on_failed', 'runner_on_unreachable');
 
     -- The application may not create tables; this it may have done for it, by beginning an attempt. Only the lock of an
     -- ATTACH is taken on the parent, which readers and writers do not notice.
@@ -92,7 +92,7 @@ def upgrade() -> None:
     );
     INSERT INTO job_step SELECT job_id, attempt, left(play, 300), left(role, 300), min(counter),
             (array_agg(left(task, 300) ORDER BY counter DESC))[1], min(at), max(at),
-            bool_or(kind IN ('runner_on_failed', 'runner_item_on_failed', 'runner_on_unreachable')), bool_or(changed)
+            bool_or(kind IN ('runner_on_failed', 'runner_on_unreachable')), bool_or(changed)
         FROM job_event_before WHERE task <> '' GROUP BY 1, 2, 3, 4;
     DROP TABLE job_event_before;
 
