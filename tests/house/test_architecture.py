@@ -25,6 +25,7 @@ CROWDED = {
 # Where whatever goes wrong has to be taken, and why.
 EDGES = {
     "provisioner/db.py": "a transaction is undone whatever ended it, and the error goes on",
+    "worker/presence.py": "a worker goes on saying that it is here, or it is hardly called any more",
     "worker/run.py": "files with secrets are removed whatever went wrong, and the error goes on",
     "worker/tasks.py": "a job learns of its end whatever went wrong",
 }

@@ -83,3 +83,15 @@ def test_what_a_person_decides_on_begins_only_when_nothing_of_what_was_cut_off_c
         assert attempts.claim("worker", [factories.SITE]) is None
     factories.rested()
     assert factories.claimed()
+
+
+def test_a_job_whose_worker_was_lost_can_still_be_cancelled(administration: Administration) -> None:
+    asked = factories.asked(administration.id)
+    factories.claimed()
+    factories.reaped()
+    with transaction():
+        instances.cancel(asked.id, "no longer wanted")
+
+    factories.reaped()
+
+    assert factories.job(asked.id).state is JobState.NEEDS_ATTENTION

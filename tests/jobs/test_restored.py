@@ -1,8 +1,15 @@
 """After the database was restored from a backup nobody knows what the open jobs did since."""
 
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
 from sqlalchemy import text
 
+from provisioner.config import settings
 from provisioner.db import db, transaction
+from provisioner.embedded.layout import Layout
+from provisioner.embedded.up import Stage, programs
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import recovery
@@ -74,3 +81,13 @@ def test_a_check_that_was_giving_way_leaves_its_place_to_the_one_behind_it(insta
 
     assert factories.job(check.id).state is JobState.CANCELLED
     assert factories.job(update.id).state is JobState.NEEDS_ATTENTION
+
+
+def test_the_service_can_be_told_at_its_start(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state folder that went back in time as a whole is the same database as before."""
+    listener = SimpleNamespace(fileno=lambda: 3, getsockname=lambda: ("127.0.0.1", 8000))
+    stage = Stage(settings(), Layout(settings().state_dir), listener, durable=False, restored="of 2 May")
+
+    prepare = next(each for each in programs(stage) if each.name == "prepare")
+
+    assert list(prepare.command)[-3:] == ["prepare", "--restored", "of 2 May"]

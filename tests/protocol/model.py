@@ -87,7 +87,7 @@ class Protocol(Places):
         if job.state is JobState.QUEUED:
             unsure = job.touched and not job.retry_safe and not job.background
             self._move(job, JobState.NEEDS_ATTENTION if unsure else JobState.CANCELLED, Cause.CANCELLED)
-        elif job.state is JobState.RUNNING:
+        elif job.state in LEASED:
             job.cancel_requested = True
         else:
             raise NotAllowed

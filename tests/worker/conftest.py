@@ -1,11 +1,15 @@
 """An instance that has something to do."""
 
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
+from provisioner import config
 from provisioner.instances.lifecycle import Action
 from provisioner.jobs.attempts import Claim
 from tests import factories
+from worker import follow
 
 
 @pytest.fixture
@@ -16,3 +20,9 @@ def claim(app: Flask) -> Claim:
     instance = factories.instance(factories.administration(), release="1.0")
     factories.asked_to(Action.UPDATE, instance.id)
     return factories.claimed()
+
+
+@pytest.fixture
+def at_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat is always due."""
+    monkeypatch.setattr(follow, "settings", lambda: replace(config.settings(), heartbeat=0))

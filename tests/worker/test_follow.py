@@ -2,77 +2,21 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from provisioner import config
 from provisioner.db import transaction
 from provisioner.instances import service as instances
-from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts, events
-from provisioner.jobs.attempts import Beat, Claim, Fenced, Outcome
+from provisioner.jobs.attempts import Beat, Claim
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
 from tests import factories
+from tests.worker.script import ORDER, SECRET, SUCCESS, Script, began, followed, follower, said
 from worker import follow
 from worker.follow import Follower, Lost
-from worker.run import Stopped
-
-INSTANCE = "abc"
-SECRET = "sup3rsecretvalue"
-SUCCESS = {"end": "successful", "unreachable": False}
-
-
-ORDER = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
-
-
-class Script:
-    """Says what it is told to, one chunk at a time. Once it is killed nobody may prove anything to it."""
-
-    def __init__(self, *chunks: list[dict[str, Any]], gave_up: bool = False, out_of_memory: bool = False) -> None:
-        self.gave_up = gave_up
-        self.out_of_memory = out_of_memory
-        self.stopped = Stopped([], left=0, seconds=0.1)
-        self._chunks = list(chunks)
-        self._killed = False
-        self.proofs: list[float] = []
-
-    def messages(self, _timeout: float) -> Iterator[dict[str, Any]] | None:
-        return iter(self._chunks.pop(0)) if self._chunks else None
-
-    def prove(self, asked: float) -> None:
-        assert not self._killed
-        self.proofs.append(asked)
-
-    def kill(self) -> None:
-        self._killed = True
-
-    def stop(self) -> Stopped:
-        self.kill()
-        return self.stopped
-
-
-def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
-    texts = dict.fromkeys(("stdout", "play", "role", "task"), "")
-    return {"counter": counter, "kind": "runner_on_ok", "host": host, "changed": False, "result": result, **texts}
-
-
-def followed(claim: Claim, *chunks: list[dict[str, Any]]) -> Outcome:
-    return follower(claim, Script(*chunks)).follow()
-
-
-def follower(claim: Claim, script: Script) -> Follower:
-    return Follower(claim, script, ORDER, 40, time.monotonic())
-
-
-@pytest.fixture
-def at_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heartbeat is always due."""
-    monkeypatch.setattr(follow, "settings", lambda: replace(config.settings(), heartbeat=0))
 
 
 def test_a_run_that_never_reached_the_instance_has_not_succeeded(claim: Claim) -> None:
@@ -101,42 +45,6 @@ def test_what_was_said_before_a_run_was_killed_still_counts(claim: Claim) -> Non
     outcome = followed(claim, [said(1, host="local")], [said(2)])
 
     assert (outcome.end, outcome.touched, outcome.events_emitted) == (End.CANCELLED, True, 2)
-
-
-def began(counter: int, task: str, **more: Any) -> dict[str, Any]:
-    return said(counter) | {"kind": "runner_on_start", "task": task} | more
-
-
-def cancelled(claim: Claim, *chunks: list[dict[str, Any]], stopped: Stopped) -> Outcome:
-    with transaction():
-        instances.cancel(claim.job_id, "test")
-    script = Script(*chunks)
-    script.stopped = stopped
-    return follower(claim, script).follow()
-
-
-def test_a_cancel_is_heard_between_heartbeats_and_says_what_was_stopped(
-    claim: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "LOOK", 0)
-    killed = Stopped([("sh", f"sh -c {SECRET}\0\x1b[31m"), ("cat", "cat " + "x" * 1000)], left=0, seconds=0.26)
-
-    outcome = cancelled(claim, [said(1)], [began(2, f"Copy {SECRET}")], stopped=killed)
-
-    assert outcome.end is End.CANCELLED
-    shell, cat = outcome.stopped["processes"]
-    assert shell == {"name": "sh", "command": "sh -c ********"}
-    assert (len(cat["command"]), cat["command"][-1]) == (201, "…")
-    assert outcome.stopped["tasks"] == {INSTANCE: "Copy ********"}
-    assert (outcome.stopped["count"], outcome.stopped["left"], outcome.stopped["seconds"]) == (2, 0, 0.3)
-
-
-@pytest.mark.usefixtures("at_every_turn")
-@pytest.mark.parametrize(("left", "touched"), [(0, False), (1, True)])
-def test_what_could_not_be_killed_may_still_touch_the_instance(claim: Claim, left: int, touched: bool) -> None:
-    outcome = cancelled(claim, [said(1, host="local")], stopped=Stopped([], left, seconds=5))
-
-    assert outcome.touched is touched
 
 
 def test_a_run_that_took_too_much_memory_ends_with_that_cause(claim: Claim) -> None:
@@ -203,7 +111,9 @@ def test_a_report_that_is_none_is_no_reason_to_stop(claim: Claim, report: Any) -
     assert followed(claim, [said(1, prov_report=report), SUCCESS]).report == {}
 
 
-@pytest.mark.parametrize("odd", ["caf\udce9", 2**70, float("1e300"), [[[["deep"]]]], "\x1b[31mred\0"])
+@pytest.mark.parametrize(
+    "odd", ["caf\udce9", 2**70, float("1e300"), float("nan"), float("-inf"), [[[["deep"]]]], "\x1b[31mred\0"]
+)
 def test_odd_results_are_stored(claim: Claim, odd: Any) -> None:
     followed(claim, [said(1, msg=odd), SUCCESS])
 
@@ -263,26 +173,3 @@ def test_a_run_that_ended_while_the_database_was_away_too_long_is_left_to_the_re
 
     with pytest.raises(Lost):
         Follower(claim, Flood(), ORDER, 0.5, time.monotonic()).follow()
-
-
-def test_a_run_beyond_its_deadline_is_stopped_like_one_that_is_cancelled(
-    claim: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "LOOK", 0)
-    with transaction() as session:
-        session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
-
-    outcome = followed(claim, [said(1)], [said(2)])
-
-    assert (outcome.end, outcome.stopped["left"]) == (End.DEADLINE, 0)
-
-
-def test_an_attempt_that_was_overtaken_learns_of_it_between_heartbeats(
-    claim: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "LOOK", 0)
-    with transaction() as session:
-        session.execute(text("UPDATE job SET fence = fence + 1"))
-
-    with pytest.raises(Fenced):
-        followed(claim, [said(1)], [SUCCESS])

@@ -121,3 +121,21 @@ def test_a_worker_that_stops_is_not_listed_any_more(app: Flask) -> None:
         service.leave("one")
 
     assert queries.every() == []
+
+
+def test_a_worker_that_leaves_is_still_shown_and_not_counted_on(app: Flask) -> None:
+    factories.worker("one", ("rabat",))
+    assert queries.serves("rabat")
+
+    with transaction():
+        service.stay(service.Presence("one", ["rabat"], 2, "bwrap"), leaving=True)
+
+    assert not queries.serves("rabat")
+    assert "Draining" in Visitor(app, Role.VIEWER).get("/workers").text
+
+
+@pytest.mark.parametrize("place", ["servicefoo", "moon:x", "worker:"])
+def test_a_place_that_the_form_does_not_offer_is_refused(app: Flask, place: str) -> None:
+    refused = Visitor(app, Role.ADMINISTRATOR).post("/workers/drain", place=place, reason="test")
+
+    assert refused.status_code == 422
