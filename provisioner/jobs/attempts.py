@@ -18,6 +18,7 @@ from provisioner.hosts import service as hosts
 from provisioner.jobs import failures
 from provisioner.jobs.lifecycle import OPEN, Cause, End, JobState, acts_on, backoff, verdict
 from provisioner.jobs.models import Job
+from provisioner.jobs.service import record
 from provisioner.workers.service import wake
 
 TRIES = 3  # two claimers may wish for the same slot: who gets none looks again
@@ -140,11 +141,23 @@ def claim(worker: str, sites: list[str], process: int = 0) -> Claim | None:
         candidates = row.pop("candidates")
         if row["job_id"]:
             held = Claim(**row)
-            _record("job.claim", held, outcome=JobState.RUNNING, after={"attempt": held.attempt})
+            _record_claim(held)
             return held
         if not candidates:
             break
     return None
+
+
+def _record_claim(held: Claim) -> None:
+    audit.record(
+        "job.claim",
+        "job",
+        held.job_id,
+        administration_id=held.administration_id,
+        job_id=held.job_id,
+        outcome=JobState.RUNNING,
+        after={"attempt": held.attempt},
+    )
 
 
 def heartbeat(held: Claim) -> Beat:
@@ -189,17 +202,9 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     `known`: what the instance is like now is certain; `repeatable`: another attempt can do no harm. A host that did
     not answer is parked, and the job waits for it if attempts remain.
     """
-    job = db.session.scalar(
-        select(Job)
-        .where(Job.id == held.job_id, Job.fence == held.fence, Job.state == JobState.RUNNING)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if job is None:
-        raise Fenced
+    job = _locked(held)
     job.fingerprint = None if outcome.end is End.SUCCEEDED else failures.recognised(job)
-    unreachable = outcome.end is End.UNREACHABLE
-    again = unreachable and repeatable and job.attempt < job.max_attempts and job.cancel_requested_at is None
+    again = repeatable and _may_try_again(job, outcome.end)
     job.state, job.cause = verdict(outcome.end, known=known, again=again)
     if job.giving_way and job.state is JobState.CANCELLED:
         job.cause = Cause.GAVE_WAY
@@ -208,24 +213,35 @@ def conclude(held: Claim, outcome: Outcome, *, known: bool, repeatable: bool) ->
     job.events_emitted = max(outcome.events_emitted, job.events_stored)  # a worker that failed cannot say how many
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else func.clock_timestamp()
-    if acts_on(outcome.end, job.state):  # a person's retry waits for its end, too
-        pause = backoff(job.attempt, random.random()) if again else 0.0  # noqa: S311 - jitter
-        job.not_before = soon(settings().quiesce + pause)
-    if unreachable:
-        hosts.park(job.host_id)
+    _wait(job, outcome.end, again=again)
     state = job.state
-    _record("job.conclude", held, outcome=state, after={"state": state, "cause": job.cause})
+    record("job.conclude", job, outcome=state, after={"state": state, "cause": job.cause})
     wake()
     return state
 
 
-def _record(action: str, held: Claim, *, outcome: str, after: Json) -> None:
-    audit.record(
-        action,
-        "job",
-        held.job_id,
-        administration_id=held.administration_id,
-        job_id=held.job_id,
-        outcome=outcome,
-        after=after,
+def _locked(held: Claim) -> Job:
+    """The held job, its row held until the end of the transaction; Fenced if the fence has moved on."""
+    job = db.session.scalar(
+        select(Job)
+        .where(Job.id == held.job_id, Job.fence == held.fence, Job.state == JobState.RUNNING)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
+    if job is None:
+        raise Fenced
+    return job
+
+
+def _may_try_again(job: Job, end: End) -> bool:
+    """Only a host that did not answer is tried again without asking a person."""
+    return end is End.UNREACHABLE and job.attempt < job.max_attempts and job.cancel_requested_at is None
+
+
+def _wait(job: Job, end: End, *, again: bool) -> None:
+    """Nothing begins on the instance while what was cut off may act on, nor on a host that does not answer."""
+    if acts_on(end, job.state):  # a person's retry waits for its end, too
+        pause = backoff(job.attempt, random.random()) if again else 0.0  # noqa: S311 - jitter
+        job.not_before = soon(settings().quiesce + pause)
+    if end is End.UNREACHABLE:
+        hosts.park(job.host_id)
