@@ -1,6 +1,7 @@
 """`provisioner jobs`: follow what is being done, stop it, settle it."""
 
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -58,9 +59,30 @@ def show_job(job_id: UUID, output: str) -> None:
     failed = next(iter(story.failed_tasks(job)), None)
     known = {**job._mapping, "waits": waiting.why(job), "failure": failed}  # noqa: SLF001 - how a row is read by name
     facts = JobDetailView().dump(known)
-    if failed and output == "table":
-        facts["failure"] = f"{failed.role or '-'}: {failed.task}\n{failed.message}\n{facts['failure']['advice']}"
-    show_one(facts, output)
+    show_one(facts if output == "json" else _readable(facts), output)
+
+
+def _readable(facts: dict[str, Any]) -> dict[str, Any]:
+    """What has parts of its own, in lines for people."""
+    return facts | {name: tell(facts[name]) for name, tell in TOLD.items() if facts[name]}
+
+
+def _failure(failed: dict[str, Any]) -> str:
+    return f"{failed['role'] or '-'}: {failed['task']}\n{failed['message']}\n{failed['advice']}"
+
+
+def _wait(wait: dict[str, Any]) -> str:
+    facts = (wait["what"], wait["explanation"], wait["until"] and f"until {wait['until']}")
+    ahead = [f"{wait['ahead']} before it"] if wait["ahead"] else []
+    return ", ".join([wait["reason"].replace("_", " "), *filter(None, facts), *ahead])
+
+
+def _stopped(stopped: dict[str, Any]) -> str:
+    commands = [each["command"] for each in stopped["processes"]]
+    return "\n".join([f"{stopped['count']} killed in {stopped['seconds']} s, {stopped['left']} left", *commands])
+
+
+TOLD: dict[str, Callable[[dict[str, Any]], str]] = {"failure": _failure, "waits": _wait, "stopped": _stopped}
 
 
 @jobs.command("search")

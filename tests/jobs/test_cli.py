@@ -12,13 +12,17 @@ from flask import Flask
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.errors import Conflict, NotFound
+from provisioner.instances import service as instances
 from provisioner.instances.cli import cancel, resolve
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import events
+from provisioner.jobs.attempts import Outcome
 from provisioner.jobs.cli import jobs
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
+from provisioner.workers import service as workers
+from provisioner.workers.lifecycle import DrainScope
 from tests import factories
 from tests.threads import in_threads
 
@@ -96,3 +100,30 @@ def test_a_job_that_needs_attention_is_settled(instance: Instance) -> None:
     settled = answered(str(update.id), "failed", "--reason", "I looked", command=resolve)
 
     assert (settled["state"], settled["cause"]) == ("failed", "resolved")
+
+
+def test_people_read_in_one_line_why_a_job_waits_and_what_was_stopped(
+    app: Flask, administration: Administration
+) -> None:
+    asked = factories.asked(administration.id)
+    with transaction():
+        workers.drain(DrainScope.SERVICE, "", "new kernel")
+
+    waiting = run("show", str(asked.id))
+
+    assert "draining, new kernel" in waiting
+    with transaction():
+        workers.end_drain(DrainScope.SERVICE, "", "done")
+    killed = {
+        "processes": [{"name": "sleep", "command": "sleep 7"}],
+        "count": 1,
+        "left": 0,
+        "seconds": 0.2,
+        "tasks": {},
+    }
+    outcome = Outcome(End.CANCELLED, touched=True, report={}, events_emitted=0, stopped=killed | {"remote": False})
+    with transaction():
+        instances.conclude(factories.claimed(), outcome)
+    stopped = run("show", str(asked.id))
+    assert "1 killed in 0.2 s, 0 left" in stopped
+    assert "sleep 7" in stopped
