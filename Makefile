@@ -37,7 +37,7 @@ test: setup lint system ## Lint, types, contracts, all tests
 	$(PYTEST)
 
 .PHONY: quick
-quick: setup ## The tests that start no whole service: about two minutes
+quick: setup ## The tests that start no whole service: some minutes
 	$(PYTEST) -m "not journey and not browser"
 
 .PHONY: system
