@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from provisioner.embedded.layout import Layout
@@ -145,7 +145,10 @@ def processes(*words: str) -> list[int]:
     return found
 
 
-def running(service: Service) -> Iterator[Service]:
+Kind = TypeVar("Kind", bound=Service)
+
+
+def running(service: Kind) -> Iterator[Kind]:
     """Start it, make an administrator with a token, and stop it in the end."""
     service.start()
     try:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.estate import IMPATIENT, Estate, living
+from tests.chaos.estate import IMPATIENT, Estate
+from tests.running import running
 
 
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    yield from living(Estate(tmp_path_factory.mktemp("estate"), settings=dict(IMPATIENT)))
+    yield from running(Estate(tmp_path_factory.mktemp("estate"), settings=dict(IMPATIENT)))

@@ -21,7 +21,7 @@ from provisioner.embedded.up import CELERY, PYTHON, WEB
 from tests.chaos.ports import listener
 from tests.chaos.proxy import Proxy
 from tests.conftest import superuser
-from tests.running import RIGHTS, Service, processes, wait_for
+from tests.running import Service, processes, wait_for
 from worker.run import PREFIX
 
 PLAYBOOKS = Path(__file__).with_name("playbooks")
@@ -223,14 +223,3 @@ class Estate(Service):
 
 def _hide(*_: str) -> None:
     """Each program has a log."""
-
-
-def living(estate: Estate) -> Iterator[Estate]:
-    """Start it, make an administrator with a token, and stop it in the end."""
-    estate.start()
-    try:
-        estate.run("users", "add", "root", "--name", "Root", "--role", "administrator", "--role", "auditor")
-        estate.token = estate.run("tokens", "create", "root", "--name", "chaos", *RIGHTS)["token"]
-        yield estate
-    finally:
-        estate.stop()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.chaos.asking import acting, ask, attempts, state
-from tests.chaos.estate import IMPATIENT, Estate, Member, living
+from tests.chaos.estate import IMPATIENT, Estate, Member
 from tests.chaos.machines import Network, network
-from tests.running import processes, wait_for
+from tests.running import processes, running, wait_for
 
 pytestmark = [
     pytest.mark.journey,
@@ -36,7 +36,7 @@ def region(net: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         for name, machine in zip(("east", "west"), net.machines, strict=True)
     ]
     estate = Estate(tmp_path_factory.mktemp("region"), settings=dict(IMPATIENT), crew=crew, address=net.address)
-    for region in living(estate):
+    for region in running(estate):
         region.module("tests.chaos.furnish", "0", *(f"{site}={site}" for site in SITES))
         region.sql("UPDATE host SET state = 'retired' WHERE name = 'local'")
         yield region

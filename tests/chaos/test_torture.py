@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.estate import IMPATIENT, Estate, living
+from tests.chaos.estate import IMPATIENT, Estate
 from tests.chaos.torture import torture
+from tests.running import running
 
 pytestmark = pytest.mark.journey
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.journey
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Estate]:
     """Of its own: the checker wants to know of every job."""
-    yield from living(Estate(tmp_path, settings=dict(IMPATIENT)))
+    yield from running(Estate(tmp_path, settings=dict(IMPATIENT)))
 
 
 def test_no_job_is_lost_doubled_or_stuck_while_everything_breaks(victim: Estate) -> None:

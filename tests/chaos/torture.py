@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tests.chaos import traces
 from tests.chaos.checker import OPEN, Job, Told, judge
-from tests.chaos.estate import IMPATIENT, Estate, living
+from tests.chaos.estate import IMPATIENT, Estate
 from tests.chaos.injector import Injector, Wound
 from tests.chaos.people import People
 from tests.chaos.report import Report, machine
-from tests.running import processes, wait_for
+from tests.running import processes, running, wait_for
 from worker.run import PREFIX
 
 QUIET = 240  # seconds within which all that was asked for must have come to an end
@@ -128,7 +128,7 @@ def main() -> int:
     options.add_argument("--keep", action="store_true", help="the state folder, with all logs, also without sins")
     given = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    for estate in living(Estate(folder, settings=dict(IMPATIENT))):
+    for estate in running(Estate(folder, settings=dict(IMPATIENT))):
         report = torture(estate, given.seconds, given.seed, (2, 5))
     if not given.keep and not report.sins:
         shutil.rmtree(folder)
