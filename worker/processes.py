@@ -13,7 +13,8 @@ PROC = Path("/proc")
 DEAD = {"Z", "X"}  # a zombie acts no more; it only waits to be buried
 LONGEST = 4096  # bytes of a command line that are read
 ROUNDS = 100
-SET_CHILD_SUBREAPER = 36  # prctl
+SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36  # prctl
+ARGUMENTS = slice(45, 47)  # in what stat tells after the name: where the command line lies in memory
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,19 @@ class Process:
 def adopt_orphans() -> None:
     """What daemonises below this process becomes its child and not init's: it can still be found."""
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """Whoever forked this process takes it with him, however he ends."""
+    ctypes.CDLL(None).prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def call_itself(command: str) -> None:
+    """Let people who look at the processes see this command line, as far as it fits over the one of the start."""
+    facts = (PROC / "self/stat").read_text(errors="replace").rpartition(")")[2].split()
+    begin, end = map(int, facts[ARGUMENTS])
+    text = command.encode(errors="replace")[: end - begin - 1]
+    ctypes.memmove(begin, text.ljust(end - begin, b"\0"), end - begin)
 
 
 def look(pid: int) -> Process | None:

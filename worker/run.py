@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import selectors
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
+import structlog
+
 from provisioner.config import settings
 from provisioner.hosts.models import Connection
 from provisioner.instances.variables import RunOrder, Variables
@@ -24,6 +27,8 @@ from worker.processes import Process
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
 SUPERVISOR = "worker.supervisor"
+ROOM = "." * 200  # in the command line, which the processes of a run overwrite with what they are at
+WARM = "warm"  # worker.connection
 LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
 # What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
@@ -37,6 +42,9 @@ ALLOWED = (
     "no_proxy",
 )
 ALLOWED_PREFIXES = ("PIP_", "REQUESTS_CA_")
+
+log = structlog.get_logger()
+
 PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 
 
@@ -81,11 +89,95 @@ class CannotStart(Exception):
     """The machine would not let the run begin; nothing of it ever was."""
 
 
+class Sandbox:
+    """A private folder, and in it a supervisor that has made ready what a run needs, and waits for the order of one.
+
+    It knows nothing of any run before it gets its order, and dies with that run.
+    """
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self.folder = FOLDER / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        self.folder.mkdir(mode=0o700)
+        try:
+            (self.folder / "tmp").mkdir(mode=0o700)
+            self.process = self._supervisor()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _supervisor(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", SUPERVISOR, str(self.folder), self.project, ROOM]
+        return subprocess.Popen(
+            sandbox.wrapped(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=scrubbed(os.environ),
+            start_new_session=True,
+        )
+
+    def send(self, **message: Any) -> None:
+        with suppress(BrokenPipeError):  # it is gone; reading will say so
+            self._input.write(json.dumps(message).encode() + b"\n")
+            self._input.flush()
+
+    @property
+    def _input(self) -> Any:
+        return self.process.stdin
+
+    def kill(self) -> None:
+        """End the whole tree: the supervisor dies with its input, and its namespace with it."""
+        with suppress(BrokenPipeError):
+            self._input.close()
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            processes.kill_below(self.process.pid)
+            self.process.kill()
+            self.process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        if self.process.stdout:
+            self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Ready:
+    """The sandbox that waits for the next run of this process, if there is one."""
+
+    def __init__(self) -> None:
+        self._sandbox: Sandbox | None = None
+
+    def prepare(self, project: str) -> None:
+        try:
+            self._sandbox = self._sandbox or Sandbox(project)
+        except OSError as error:  # no room, no more processes; the next run will say so if that lasts
+            log.warning("no sandbox stands ready", error=error.strerror)
+
+    def take(self, project: str) -> Sandbox:
+        """It, or a new one where there is none, it has died, or its playbooks lie elsewhere."""
+        waiting = self._sandbox
+        if waiting and waiting.project == project and waiting.process.poll() is None:
+            self._sandbox = None
+            return waiting
+        self.discard()
+        return Sandbox(project)
+
+    def discard(self) -> None:
+        if self._sandbox:
+            self._sandbox.close()
+        self._sandbox = None
+
+
+ready = Ready()
+
+
 class Run:
     """One ansible-playbook in its sandbox, as a context: leaving it kills what is left, and removes the files."""
 
     def __init__(self, order: RunOrder, name: str, patience: float, proven: float) -> None:
-        self._folder = FOLDER / f"{PREFIX}{os.getpid()}-{name}"
+        self._name = name
         self._order = order
         self._patience = patience
         self._proven = proven
@@ -93,41 +185,36 @@ class Run:
 
     def __enter__(self) -> Self:
         try:
-            self._start()
-        except BaseException as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            if isinstance(error, OSError):  # no room, no more processes
-                raise CannotStart(error.strerror) from error
-            raise
+            self._sandbox = ready.take(self._order.project)
+            try:
+                self._start()
+            except BaseException:
+                self._sandbox.close()
+                raise
+        except OSError as error:  # no room, no more processes
+            raise CannotStart(error.strerror) from error
         return self
 
     def _start(self) -> None:
-        self._folder.mkdir(mode=0o700)
-        (self._folder / "tmp").mkdir(mode=0o700)
-        hosts = map(self._with_files_at_home, (self._order.servers, self._order.instances))
+        hosts = map(self._here, (self._order.servers, self._order.instances))
         inventory.write(self._folder / "inventory.yml", *hosts)
         self._write("known_hosts", self._order.known_hosts)
-        order = {
-            "project": self._order.project,
-            "playbook": self._order.playbook,
-            "patience": self._patience,
-            "proven": self._proven,
-            "memory": settings().run_memory,
-        }
-        self._write("order.json", json.dumps(order))
-        self._selector = selectors.DefaultSelector()
-        self._process = subprocess.Popen(
-            sandbox.wrapped([sys.executable, "-m", SUPERVISOR, str(self._folder)]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=scrubbed(os.environ),
-            start_new_session=True,
+        self._sandbox.send(
+            order={
+                "name": self._name,
+                "project": self._order.project,
+                "playbook": self._order.playbook,
+                "patience": self._patience,
+                "proven": self._proven,
+                "memory": settings().run_memory,
+            }
         )
+        self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
 
-    def _with_files_at_home(self, hosts: dict[str, Variables]) -> dict[str, Variables]:
-        """What Ansible keeps for its tasks on this machine, secrets among it, goes when the run goes."""
-        kept = {"ansible_remote_tmp": str(self._folder / "tmp")}
+    def _here(self, hosts: dict[str, Variables]) -> dict[str, Variables]:
+        """Tasks on this machine find a Python that runs; what Ansible keeps for them, secrets too, goes at the end."""
+        kept = {"ansible_connection": WARM, "ansible_remote_tmp": str(self._folder / "tmp")}
         here = {name: kept for name, given in hosts.items() if given.get("ansible_connection") == Connection.LOCAL}
         return {name: given | here.get(name, {}) for name, given in hosts.items()}
 
@@ -137,10 +224,16 @@ class Run:
         file.write_text(text)
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
         self._selector.close()
-        self._output.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._sandbox.close()
+
+    @property
+    def _folder(self) -> Path:
+        return self._sandbox.folder
+
+    @property
+    def _process(self) -> "subprocess.Popen[bytes]":
+        return self._sandbox.process
 
     @property
     def _output(self) -> Any:
@@ -152,13 +245,7 @@ class Run:
 
     def prove(self, asked: float) -> None:
         """Tell the supervisor that the database has confirmed our lease, for which we asked then."""
-        with suppress(BrokenPipeError):  # it is gone; reading will say so
-            self._input.write(f"{asked}\n".encode())
-            self._input.flush()
-
-    @property
-    def _input(self) -> Any:
-        return self._process.stdin
+        self._sandbox.send(proven=asked)
 
     def messages(self, timeout: float) -> Iterator[dict[str, Any]] | None:
         """What the supervisor said within `timeout` seconds; None once it has closed its mouth for good."""
@@ -191,12 +278,5 @@ class Run:
         return Stopped(acting, len(left), time.monotonic() - began)
 
     def kill(self) -> None:
-        """End the whole tree: the supervisor dies with its input, and its namespace with it."""
-        with suppress(BrokenPipeError):
-            self._input.close()
-        try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            processes.kill_below(self.pid)
-            self._process.kill()
-            self._process.wait()
+        """End the whole tree."""
+        self._sandbox.kill()

@@ -1,7 +1,11 @@
-"""One run of ansible-playbook and the end of it: `python -m worker.supervisor <private folder>`, started by worker.run.
+"""One run of ansible-playbook and the end of it, started by worker.run before there is a run:
+`python -m worker.supervisor <private folder> <folder of the playbooks>`.
 
-It lives in a sandbox of its own and trusts nobody to stop it in time: the worker sends a line for every heartbeat that
-the database answered; when the lines stop or their pipe closes, everything started here dies. It knows no database.
+It lives in a sandbox of its own, makes ready what every run needs, and waits for its order. It trusts nobody to stop
+it in time: the worker sends a line for every heartbeat that the database answered; when the lines stop or their pipe
+closes, everything started here dies. It knows no database.
+
+Each line is an object of one key: first `order`, then `proven`.
 """
 
 import json
@@ -13,9 +17,10 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-import ansible_runner
+from ansible_runner.interface import init_runner
+from ansible_runner.runner import Runner
 
-from worker import processes
+from worker import connection, processes, warm
 from worker.sandbox import GAVE_UP, OUT_OF_MEMORY
 
 KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
@@ -41,7 +46,9 @@ class Memory:
         self._limit = megabytes * 1024 * 1024
 
     def start(self) -> None:
-        resource.setrlimit(resource.RLIMIT_DATA, (self._limit, self._limit))  # no process jumps over it between looks
+        """Also for itself each process gets no more, so that none jumps over the limit between two looks."""
+        for pid in (os.getpid(), *(each.pid for each in processes.below(os.getpid()))):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (self._limit, self._limit))
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
@@ -68,7 +75,7 @@ class Watchdog:
 
     def _listen(self) -> None:
         for line in self._lines:
-            self._proven = float(line)
+            self._proven = json.loads(line)["proven"]
         die()
 
     def _watch(self) -> None:
@@ -146,39 +153,71 @@ def _environment(folder: Path, project: str) -> dict[str, str]:
         "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner would switch it off
         "ANSIBLE_SSH_COMMON_ARGS": " ".join(f"-o {name}={value}" for name, value in options.items()),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "ssh"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(Path(connection.__file__).parent),
+        "ANSIBLE_WARM_SOCKET": str(folder / warm.TARGET),
     }
 
 
-def _play(folder: Path, order: dict[str, Any], story: Story) -> None:
+def _runner(folder: Path, project: str, playbook: str, **given: Any) -> Runner:
+    return init_runner(
+        private_data_dir=str(folder),
+        ident="run",
+        project_dir=project,
+        playbook=playbook,
+        envvars=_environment(folder, project),
+        quiet=True,
+        suppress_env_files=True,
+        suppress_output_file=True,
+        **given,
+    )
+
+
+def _ready(folder: Path, project: str) -> warm.Controller | None:
+    """The interpreters that wait for the run. Without them it starts cold ones."""
     try:
-        run = ansible_runner.run(
-            private_data_dir=str(folder),
-            project_dir=order["project"],
-            playbook=order["playbook"],
+        warm.start_target(folder)
+        return warm.Controller(folder, _runner(folder, project, "any.yml", inventory=[]).config.env)
+    except OSError as error:  # no room, no more processes, or a kernel that cannot
+        sys.stderr.write(f"No interpreters stand ready: {error}\n")
+        return None
+
+
+def _play(folder: Path, order: dict[str, Any], controller: warm.Controller | None, story: Story) -> None:
+    try:
+        run = _runner(
+            folder,
+            order["project"],
+            order["playbook"],
             inventory=str(folder / "inventory.yml"),
-            envvars=_environment(folder, order["project"]),
             event_handler=story.tell,
-            quiet=True,
-            suppress_env_files=True,
-            suppress_output_file=True,
         )
+        if controller:
+            run.config.command = controller.instead_of(run.config.command, run.config.env)
+        run.run()
     except OSError as error:  # no room, no more processes
         story.close("error", error.strerror or "")
     else:
         story.close(run.status)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, project: str) -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold secrets
     processes.adopt_orphans()
-    order = json.loads((folder / "order.json").read_text())
+    processes.call_itself(f"worker.supervisor {folder} ready")
+    controller = _ready(folder, project)
+    line = sys.stdin.readline()
+    if not line:
+        die()
+    order = json.loads(line)["order"]
+    processes.call_itself(f"worker.supervisor {folder} run {order['name']}")
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a stray print must not garble the channel
     Watchdog(sys.stdin, order["patience"], order["proven"]).start()
     Memory(order["memory"]).start()
-    _play(folder, order, Story(channel))
+    _play(folder, order, controller, Story(channel))
+    die(0)  # with all that stood ready
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
