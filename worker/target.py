@@ -6,6 +6,7 @@ same code, byte for byte; everything else comes from the archive.
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +43,7 @@ def _run_module(*, modlib_path: str, **given: Any) -> None:
     if not _same_code(modlib_path):
         for name in _imported():
             del sys.modules[name]
-        from ansible.module_utils._internal._ansiballz import _loader as theirs
-
+        theirs = import_module("ansible.module_utils._internal._ansiballz._loader")
         theirs.run_module(modlib_path=modlib_path, **given)
     for name, module in _imported().items():
         if hasattr(module, "__path__"):

@@ -4,11 +4,14 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 import structlog
+from celery.signals import task_postrun, worker_process_init, worker_process_shutdown
 from sqlalchemy.exc import OperationalError
 
 from provisioner.audit.service import Actor, Via, acting
+from provisioner.catalogue import folders
 from provisioner.config import settings
 from provisioner.db import db, transaction
 from provisioner.hosts import service as hosts
@@ -22,7 +25,7 @@ from provisioner.workers.service import wake
 from worker.follow import Follower, Lost
 from worker.main import NAME, app, flask
 from worker.probe import answers
-from worker.run import CannotStart, Run, sweep_folders
+from worker.run import CannotStart, Run, ready, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
 CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
@@ -44,6 +47,18 @@ def work() -> None:
             log.warning("the database is away", error=str(error).splitlines()[0])
         finally:
             db.session.remove()
+
+
+@worker_process_init.connect
+@task_postrun.connect(sender=work)
+def _make_ready(**_: Any) -> None:
+    """A sandbox for the next run; once a job is concluded, so that it takes no time from one."""
+    ready.prepare(str(folders.project()))
+
+
+@worker_process_shutdown.connect
+def _discard(**_: Any) -> None:
+    ready.discard()
 
 
 @app.task(name="worker.tasks.probe")

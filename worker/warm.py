@@ -7,6 +7,7 @@ made before the run has its order and die with it, so nothing goes from one run 
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -15,14 +16,14 @@ from worker import calling, forking, processes
 
 CONTROLLER, TARGET = "controller", "target"  # their sockets in the private folder of the run
 PROGRAM = "ansible-playbook"
-# What every run of ours uses, and Ansible imports late.
-USED = (
-    "ansible.cli.playbook",
-    "ansible.executor.task_executor",
-    "ansible.executor.module_common",
-    "ansible.plugins.action.normal",
-    "ansible.plugins.connection.local",
-    "ansible.plugins.strategy.linear",
+# What Ansible imports late, in every run. Nothing that a folder of playbooks may bring in its stead.
+LATE = (
+    "ansible.utils._junit_xml",
+    "ansible.playbook.handler_task_include",
+    "multiprocessing.resource_tracker",
+    "multiprocessing.shared_memory",
+    "multiprocessing.synchronize",
+    "xml.dom.minidom",
 )
 
 
@@ -71,15 +72,18 @@ def _become_controller(environment: dict[str, str]) -> Callable[[list[str]], Non
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [PROGRAM]
-    for name in USED:
+    main: Callable[[list[str]], None] = import_module("ansible.cli.playbook").main
+    import_module("ansible.plugins.loader").init_plugin_loader()
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")  # the run tries it again
+    for name in ("ansible_collections.ansible.builtin", *LATE):
         import_module(name)
-    return _play
 
+    def play(argv: list[str]) -> None:
+        processes.call_itself(" ".join(argv))
+        sys.argv = argv
+        main(argv)
 
-def _play(argv: list[str]) -> None:
-    processes.call_itself(" ".join(argv))
-    sys.argv = argv
-    import_module("ansible.cli.playbook").main(argv)
+    return play
 
 
 def _become_target() -> Callable[[list[str]], None]:

@@ -132,10 +132,10 @@ class Estate(Service):
         """The processes in which a worker carries out its jobs."""
         return sorted(self.group(name) - {self.pid(name)})
 
-    def runs(self, *words: str) -> list[int]:
-        """The supervisors of runs that workers of this estate have started."""
+    def runs(self) -> list[int]:
+        """The supervisors of runs that workers of this estate have started; those that wait for one do not count."""
         pools = [f"{PREFIX}{pid}-" for member in self.crew for pid in self.pool(member.name)]
-        return [pid for pool in pools for pid in processes("worker.supervisor", pool, *words)]
+        return [pid for pool in pools for pid in processes("worker.supervisor", pool, " run ")]
 
     def kill(self, *names: str, number: signal.Signals = signal.SIGKILL) -> None:
         for name in names:

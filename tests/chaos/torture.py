@@ -111,9 +111,10 @@ def _of(pid: int, jobs: dict[str, Job]) -> bool:
 
 
 def _folders(estate: Estate) -> Iterator[Path]:
-    """Of the runs; whose owner is dead is removed with the next job of its worker."""
+    """Of the runs, but not those that wait for one; whose owner is dead is removed with the next job of its worker."""
     for member in estate.crew:
-        yield from Path(f"/proc/{estate.pid(member.name)}/root/dev/shm").glob(f"{PREFIX}*")
+        files = Path(f"/proc/{estate.pid(member.name)}/root/dev/shm").glob(f"{PREFIX}*/inventory.yml")
+        yield from (file.parent for file in files)
 
 
 def _owner(folder: Path) -> str:

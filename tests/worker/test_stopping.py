@@ -88,7 +88,7 @@ def test_whatever_a_run_started_is_named_and_gone(run: Run, tmp_path: Path, mark
 
 def test_a_supervisor_that_does_not_listen_is_killed_with_all_the_others(run: Run, tmp_path: Path, mark: str) -> None:
     hide(run, tmp_path, mark)
-    for pid in processes("worker.supervisor", mark):
+    for pid in processes("worker.supervisor", run._folder.name):
         os.kill(pid, signal.SIGSTOP)
 
     stopped = run.stop()
@@ -100,7 +100,7 @@ def test_a_supervisor_that_does_not_listen_is_killed_with_all_the_others(run: Ru
 def test_nothing_outlives_the_worker(run: Run, tmp_path: Path, mark: str) -> None:
     hide(run, tmp_path, mark)
 
-    run._input.close()  # as the kernel does when the worker dies
+    run._process.stdin.close()  # as the kernel does when the worker dies
 
     wait_for("everything to be gone", lambda: not processes(mark), 10)
 

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
 import pytest
 
 from worker import supervisor
@@ -20,10 +19,10 @@ def test_a_machine_without_room_is_the_reason_that_is_told(monkeypatch: pytest.M
     def refuse(**_: object) -> None:
         raise OSError(28, "No space left on device", str(tmp_path))
 
-    monkeypatch.setattr(ansible_runner, "run", refuse)
+    monkeypatch.setattr(supervisor, "init_runner", refuse)
     channel = io.StringIO()
 
-    supervisor._play(tmp_path, {"project": "/nowhere", "playbook": "x.yml"}, Story(channel))
+    supervisor._play(tmp_path, {"project": "/nowhere", "playbook": "x.yml"}, None, Story(channel))
 
     assert told(channel) == [{"end": "error", "unreachable": False, "reason": "No space left on device"}]
 

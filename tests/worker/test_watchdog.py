@@ -1,5 +1,6 @@
 """A run ends itself when nobody has proven for too long whose it is; an old answer that comes late proves nothing."""
 
+import json
 import time
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_run_that_starts_with_an_old_proof_ends_at_once(deaths: list[int]) -> 
 
 
 def test_an_answer_that_was_long_on_its_way_keeps_no_run_alive(deaths: list[int]) -> None:
-    watchdog = Watchdog(iter([f"{time.monotonic() - LONG_AGO}\n"]), 40, time.monotonic() - LONG_AGO)
+    watchdog = Watchdog(iter([json.dumps({"proven": time.monotonic() - LONG_AGO})]), 40, time.monotonic() - LONG_AGO)
 
     watchdog._listen()
     watchdog._watch()
