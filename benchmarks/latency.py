@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from machine import load
 
 from tests.running import ENDED, Service, running, wait_for
-from worker.run import FOLDER, PREFIX, scrubbed
+from worker.run import FOLDER, PREFIX, WARM, scrubbed
 
 PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
 PLAYBOOK = "apps/sleeper/check.yml"
@@ -72,11 +72,11 @@ def check(served: Service, instance_id: str) -> Any:
 
 
 def inventory(served: Service, instance_id: str) -> str:
-    """The very inventory that a worker gives to ansible-playbook."""
+    """The inventory that a worker gives to ansible-playbook, for a run by hand."""
     job = check(served, instance_id)
     text = wait_for("the run", lambda: next(filter(lambda each: job["id"] in each, inventories()), ""))
     ended(served, job)
-    return str(text)
+    return str(text).replace(f'"{WARM}"', '"local"')  # by hand nothing stands ready
 
 
 def inventories() -> Iterator[str]:
