@@ -4,6 +4,7 @@ Each call gets a process of its own, with the input, output, errors, environment
 session of its own. What it is given is read in that process alone: no call can see what another one was given.
 """
 
+import errno
 import os
 import selectors
 import signal
@@ -21,7 +22,10 @@ STREAMS = 3  # input, output, errors
 
 
 def listen(path: Path) -> socket.socket:
-    """Where calls come in. They wait there until somebody serves them."""
+    """Where calls come in. They wait there until somebody serves them. An OSError says that nobody could."""
+    if not hasattr(os, "pidfd_open"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    os.close(os.pidfd_open(os.getpid()))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(path))
     listener.listen(128)
@@ -57,8 +61,9 @@ def serve(listener: socket.socket) -> list[str]:
 def _begin(waiting: selectors.BaseSelector, listener: socket.socket) -> list[str] | None:
     line, _ = listener.accept()
     said, descriptors, *_ = socket.recv_fds(line, LONGEST, STREAMS)
-    pid = os.fork() if len(descriptors) == STREAMS else None
+    pid = _fork() if len(descriptors) == STREAMS else None
     if pid == 0:
+        line.send(b"+")  # from here on nobody may begin it a second time
         line.close()
         _forget(waiting)
         return _become(said, descriptors)
@@ -66,11 +71,16 @@ def _begin(waiting: selectors.BaseSelector, listener: socket.socket) -> list[str
         os.close(descriptor)
     if pid:
         waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, line))
-        with suppress(OSError):  # the caller may be gone
-            line.send(b"+")
     else:
         line.close()
     return None
+
+
+def _fork() -> int | None:
+    try:
+        return os.fork()
+    except OSError:  # no more processes; the caller will find that out, too
+        return None
 
 
 def _tell_the_end(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
