@@ -19,7 +19,7 @@ from sqlalchemy import text
 from provisioner.accounts.policy import Role
 from provisioner.db import db, transaction
 from provisioner.embedded.layout import SUPERUSER
-from provisioner.jobs import events, story
+from provisioner.jobs import story
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.events import Event
 from tests import factories
@@ -56,7 +56,7 @@ def said(length: int) -> Claim:
     claim = factories.claimed()
     for first in range(1, length + 1, BATCH):
         with transaction():
-            events.store(claim, [event(n) for n in range(first, min(first + BATCH, length + 1))], length)
+            factories.said(claim, [event(n) for n in range(first, min(first + BATCH, length + 1))], length)
     return claim
 
 

@@ -1,5 +1,6 @@
 """What tests start from: administrations, apps, hosts, instances, people, made the way the service makes them."""
 
+from collections.abc import Sequence
 from contextvars import Context
 from functools import partial
 from itertools import count
@@ -25,7 +26,8 @@ from provisioner.hosts.service import Registration
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, Environment
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts, recovery
+from provisioner.jobs import attempts, claiming, events, recovery
+from provisioner.jobs.events import Event, Told
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
 from provisioner.requests import service as requests
@@ -105,19 +107,38 @@ def asked_to(action: Action, instance_id: UUID, release: str | None = None, *, b
 
 
 def claimed(worker: str = "worker", sites: tuple[str, ...] = (SITE,), process: int = 0) -> attempts.Claim:
-    """The oldest queued job, taken as a worker takes it."""
+    """The oldest queued job, taken as a worker takes it; its turn in the run has come."""
     with transaction():
-        claim = attempts.claim(worker, list(sites), process)
-    assert claim, "no job was waiting"
-    return claim
+        taken = claim(worker, list(sites), process)
+    assert taken, "no job was waiting"
+    with transaction():
+        attempts.begin([taken])
+    return taken
+
+
+def claim(worker: str, sites: list[str], process: int = 0) -> attempts.Claim | None:
+    """The oldest job that may begin, alone; None if none may."""
+    batch = claiming.claim(worker, sites, process, most=1)
+    return batch.claims[0] if batch else None
+
+
+def said(claim: attempts.Claim, told: Sequence[Event], emitted: int = 0) -> None:
+    """What an attempt has said so far, as a worker keeps it."""
+    events.store([Told(claim, told, emitted)])
+
+
+def beaten(claim: attempts.Claim) -> attempts.Beat:
+    """The answer to the heartbeat of one attempt."""
+    return attempts.heartbeat([claim])[claim.job_id]
 
 
 def concluded(
     claim: attempts.Claim, end: End = End.SUCCEEDED, *, touched: bool = True, report: Json | None = None
 ) -> JobState:
     """The end of an attempt, as a worker writes it."""
+    outcome = attempts.Outcome(end, touched=touched, report=report or {}, events_emitted=0)
     with transaction():
-        return instances.conclude(claim, attempts.Outcome(end, touched=touched, report=report or {}, events_emitted=0))
+        return instances.conclude({claim: outcome})[claim.job_id]
 
 
 def carried_out(end: End = End.SUCCEEDED, report: Json | None = None) -> JobState:

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -13,10 +15,12 @@ from provisioner.hosts.models import Connection
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs import attempts, events
 from provisioner.jobs.attempts import Beat, Claim, Outcome
+from provisioner.jobs.claiming import Batch
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.redaction import Redactor
-from worker.progress import Progress
+from worker.parts import Part, Parts
+from worker.processes import Stopped
 from worker.run import Run, passwords
 
 TICK = 0.1
@@ -25,7 +29,6 @@ FLUSH_AT = 500  # events
 LOOK = 1.0  # seconds
 LAST_WORDS = 60.0  # seconds in which a run that has ended has its last events stored
 MOST, NAMED, BRIEF = 50, ("name", "command"), 200  # processes of a stopped run that are kept, and characters of each
-ENDS = {"successful": End.SUCCEEDED, "failed": End.FAILED}
 
 log = structlog.get_logger()
 
@@ -41,109 +44,131 @@ class Follower:
     the supervisor has killed the run by then, and so do we.
     """
 
-    def __init__(self, claim: Claim, run: Run, order: RunOrder, patience: float, proven: float) -> None:
-        self._claim = claim
+    def __init__(self, batch: Batch, run: Run, order: RunOrder, patience: float, proven: float) -> None:
         self._run = run
         self._order = order
         self._patience = patience
         self._redact = Redactor({*order.secrets, *passwords(os.environ)})
-        self._waiting: list[Event] = []
+        self._parts = Parts(dict(zip(order.instances, batch.claims, strict=True)))
+        self._open = list(self._parts)  # those of which the end is not written yet
+        self._asking: list[Part] = []  # whose turn has come and is not written yet
         self._proven = proven
         self._flushed = self._beaten = self._looked = time.monotonic()
-        self._emitted = 0
-        self._progress = Progress(order.instances)
-        self._report: Json = {}
-        self._stopped: Json | None = None
-        self._end: End | None = None
+        self._over = False
 
-    def follow(self) -> Outcome:
-        while self._end is None:
+    def follow(self) -> Iterator[dict[Claim, Outcome]]:
+        """Yields what came of jobs as soon as it is known, to be concluded; the last time, of all that are left."""
+        while not self._over:
             self._listen()
+            self._let_begin()
             self._flush_if_due()
             self._beat_if_due()
             self._look_if_due()
+            if left_early := [part for part in self._open if part.end and not self._over]:
+                yield self._ended(left_early)
         self._run.kill()
-        self._judge_silence()
         self._hear_the_rest()
+        self._judge_silence()
+        yield self._ended(self._open)
+
+    def _ended(self, parts: list[Part]) -> dict[Claim, Outcome]:
         self._flush_all()
-        return self._outcome(self._end)
+        self._open = [part for part in self._open if part not in parts]
+        return {part.claim: self._outcome(part) for part in parts}
 
     def _listen(self) -> None:
         """While more waits than is stored at once nothing is read: the pipe fills, and the run waits for us."""
-        if len(self._waiting) >= FLUSH_AT:
+        if self._parts.waiting >= FLUSH_AT:
             return
         said = self._run.messages(TICK)
         for message in said or ():
             self._take(message)
         if said is None:
-            self._end = self._end or End.BROKEN
-
-    def _judge_silence(self) -> None:
-        """Why it ended without a word, if it did."""
-        if self._end is not End.BROKEN:
-            return
-        if self._run.gave_up:
-            raise Lost  # the database answered too late for the run, if not for us
-        if self._run.out_of_memory:
-            self._end = End.OUT_OF_MEMORY
-
-    def _outcome(self, end: End) -> Outcome:
-        touched = self._progress.touched
-        if self._stopped:
-            self._stopped["tasks"] = {host: self._brief(task) for host, task in self._progress.underway.items()}
-            touched |= self._stopped["left"] > 0  # what could not be killed acts on
-        return Outcome(end, touched, self._report, self._emitted, self._stopped)
+            self._over = True
 
     def _hear_the_rest(self) -> None:
         """What was said before the run was killed counts, too."""
         while (said := self._run.messages(TICK)) is not None:
             for message in said:
                 self._take(message)
-        if self._end is End.SUCCEEDED and not self._progress.reached:
-            self._end = End.BROKEN  # nothing ran on the instance
+
+    def _judge_silence(self) -> None:
+        """Why it ended without a word, if it did."""
+        if not list(self._parts):
+            return
+        if self._run.gave_up:
+            raise Lost  # the database answered too late for the run, if not for us
+        self._parts.break_off(End.OUT_OF_MEMORY if self._run.out_of_memory else End.BROKEN)
+
+    def _outcome(self, part: Part) -> Outcome:
+        progress, touched = self._parts.progress, self._parts.progress.touched(part.name)
+        if part.stopped:
+            told = {part.name, *self._order.servers}
+            part.stopped["tasks"] = {
+                host: self._brief(task) for host, task in progress.underway.items() if host in told
+            }
+            touched |= part.begun and part.stopped["left"] > 0  # what could not be killed acts on
+        return part.outcome(touched=touched)
 
     def _take(self, message: dict[str, Any]) -> None:
         if "end" in message:
-            self._take_end(message)
-            return
-        event = Event(**self._redact(message))
-        self._emitted += 1
-        self._waiting.append(event)
-        self._progress.hear(event)
-        if event.host in self._order.instances:
-            report = events.printable(event.result.get("prov_report"))
-            self._report |= report if isinstance(report, dict) else {}
+            self._parts.end(message, self._order.servers)
+            self._over = True
+        elif "begin" in message:
+            self._asking.append(self._parts[message["begin"]])
+        elif "stopped" in message:
+            part = self._parts[message["stopped"]]
+            part.stopped, part.end = self._told_of(Stopped(**message["what"])), part.ending
+        else:
+            event = Event(counter=0, **self._redact(message))
+            self._parts.hear(event)
+            if event.kind == "runner_on_unreachable" and event.host in self._order.instances:
+                self._refuse([part for part in self._parts if not part.begun])  # they are all on that server
 
-    def _take_end(self, message: dict[str, Any]) -> None:
-        if self._end is not None and message["end"] != "successful":
-            return  # we ended it before, and not too late
-        self._end = ENDS.get(message["end"], End.BROKEN)
-        if message["unreachable"]:
-            self._end = End.NOT_ADMITTED if self._progress.not_admitted else End.UNREACHABLE
-        if message.get("reason"):
-            self._report |= {"reason": message["reason"]}
+    def _let_begin(self) -> None:
+        """Whose turn has come begins once that is written; who was cancelled meanwhile does not."""
+        asking = [part for part in self._asking if not part.refused]
+        if asking:
+            try:
+                with transaction():
+                    admitted = attempts.begin([part.claim for part in asking])
+            except OperationalError:
+                self._still_ours()
+                return
+            for part in asking:
+                part.begun = part.claim.job_id in admitted
+            self._run.admit([part.name for part in asking if part.begun])
+            self._refuse([part for part in asking if not part.begun])
+        self._asking.clear()
+
+    def _refuse(self, parts: list[Part]) -> None:
+        for part in parts:
+            part.refused = True
+        self._run.refuse([part.name for part in parts])
 
     def _flush_if_due(self) -> None:
-        if self._waiting and (len(self._waiting) >= FLUSH_AT or time.monotonic() - self._flushed >= FLUSH_AFTER):
+        waiting = self._parts.waiting
+        if waiting >= FLUSH_AT or (waiting and time.monotonic() - self._flushed >= FLUSH_AFTER):
             self._flush()
 
     def _flush(self) -> None:
+        told = self._parts.next(FLUSH_AT)
         try:
             with transaction():
-                events.store(self._claim, self._waiting[:FLUSH_AT], self._emitted)
+                events.store(told)
         except OperationalError:
             self._still_ours()
             return
-        del self._waiting[:FLUSH_AT]
+        self._parts.stored(told)
         self._flushed = time.monotonic()
 
     def _flush_all(self) -> None:
-        """The run is over; what it said is kept if it can be soon. How it ended counts more than every word of it."""
+        """All that was said is kept if it can be soon. How a job ended counts more than every word of it."""
         give_up = time.monotonic() + LAST_WORDS
-        while self._waiting and time.monotonic() < give_up:
+        while self._parts.waiting and time.monotonic() < give_up:
             self._flush()
             self._beat_if_due()
-            if self._waiting:
+            if self._parts.waiting:
                 time.sleep(TICK)
 
     def _beat_if_due(self) -> None:
@@ -152,39 +177,55 @@ class Follower:
         asked = time.monotonic()
         try:
             with transaction():
-                beat = attempts.heartbeat(self._claim)
+                beats = attempts.heartbeat([part.claim for part in self._open])
         except OperationalError:
             self._still_ours()
             return
         self._proven, self._beaten = asked, time.monotonic()
-        if self._end is not None:
-            return
-        self._run.prove(asked)
-        self._heed(beat)
+        if not self._over:
+            self._run.prove(asked)
+            self._heed(beats)
 
     def _look_if_due(self) -> None:
         """Between heartbeats, only see whether the run shall go on: a cancel must not wait for the next one."""
-        if self._end is not None or time.monotonic() - self._looked < LOOK:
+        if self._over or time.monotonic() - self._looked < LOOK:
             return
         self._looked = time.monotonic()
         try:
             with transaction():
-                beat = attempts.look(self._claim)
+                beats = attempts.look([part.claim for part in self._open])
         except OperationalError:
             self._still_ours()
             return
-        self._heed(beat)
+        self._heed(beats)
 
-    def _heed(self, beat: Beat) -> None:
-        if beat.cancel_requested or beat.past_deadline:
-            log.warning("stopping the run", cancelled=beat.cancel_requested)
-            self._stop()
-            self._end = End.CANCELLED if beat.cancel_requested else End.DEADLINE
+    def _heed(self, beats: dict[UUID, Beat]) -> None:
+        stopping = [part for part in self._parts if not part.ending and self._is_to_stop(part, beats)]
+        if not stopping:
+            return
+        log.warning("stopping", jobs=[str(part.claim.job_id) for part in stopping])
+        if all(part.ending for part in self._parts):
+            self._stop_all()
+        else:
+            self._run.stop_some([part.name for part in stopping])
 
-    def _stop(self) -> None:
+    def _is_to_stop(self, part: Part, beats: dict[UUID, Beat]) -> bool:
+        beat = beats[part.claim.job_id]
+        if beat.cancel_requested:
+            part.ending = End.CANCELLED
+        elif beat.past_deadline:
+            part.ending = self._parts.too_late(part)
+        return part.ending is not None
+
+    def _stop_all(self) -> None:
         """Kill it all, and keep what that was: people want to know before they decide how it goes on."""
         stopped = self._run.stop()
-        self._stopped = {
+        for part in self._parts:
+            part.stopped = self._told_of(stopped)
+        self._over = True
+
+    def _told_of(self, stopped: Stopped) -> Json:
+        return {
             "processes": [dict(zip(NAMED, map(self._brief, each), strict=True)) for each in stopped.processes[:MOST]],
             "count": len(stopped.processes),
             "left": stopped.left,

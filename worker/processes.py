@@ -102,13 +102,26 @@ def _share(process: Process) -> int:
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """What was killed with a run or a part of it: its processes by name and command line, but for our own."""
+
+    processes: list[tuple[str, str]]
+    left: int  # so many are still there
+    seconds: float
+
+
+def kill(those: Iterable[Process]) -> None:
+    for each in those:
+        with suppress(ProcessLookupError):
+            os.kill(each.pid, signal.SIGKILL)
+
+
 def kill_below(top: int) -> None:
     """Kill all that came of this process. What is forked during one round is found by the next."""
     for _ in range(ROUNDS):
         tree = below(top)
-        for each in tree:
-            with suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGKILL)
+        kill(tree)
         if not tree:
             break
         time.sleep(0.01)

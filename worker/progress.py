@@ -1,4 +1,4 @@
-"""How far a run has come on its instance: what it is at, and whether anything may be different there. Pure."""
+"""How far a run has come on its instances: what it is at, and whether anything may be different there. Pure."""
 
 import re
 from collections.abc import Collection
@@ -39,14 +39,13 @@ class Progress:
     def __init__(self, instances: Collection[str]) -> None:
         self._instances = instances
         self._begun: dict[str, str] = {}  # by host: the task that has begun there and not ended
-        self._done = False
-        self.reached = False  # a task was for the instance, wherever it was carried out
-        self.not_admitted = False
+        self._done: set[str] = set()
+        self.reached: set[str] = set()  # instances for which there was a task, wherever it was carried out
+        self.not_admitted: set[str] = set()  # hosts that did not let us in
 
-    @property
-    def touched(self) -> bool:
+    def touched(self, instance: str) -> bool:
         """Whether a task may have changed something on the instance."""
-        return self._done or any(host in self._instances for host in self._begun)
+        return instance in self._done or instance in self._begun
 
     @property
     def underway(self) -> dict[str, str]:
@@ -56,7 +55,8 @@ class Progress:
     def hear(self, event: Event) -> None:
         if not event.host:
             return
-        self.reached |= event.host in self._instances
+        if event.host in self._instances:
+            self.reached.add(event.host)
         if event.kind == "runner_on_unreachable":
             self._hear_unreachable(event)
         elif event.module.rpartition(".")[2] not in AT_HOME:
@@ -67,10 +67,12 @@ class Progress:
             self._begun[event.host] = event.task
         elif event.kind.startswith("runner_on_"):
             self._begun.pop(event.host, None)
-            self._done |= event.host in self._instances
+            self._done.add(event.host)
 
     def _hear_unreachable(self, event: Event) -> None:
         self._begun.pop(event.host, None)
         found = door(str(event.result.get("msg", "")))
-        self.not_admitted = found is Door.NOT_ADMITTED
-        self._done |= event.host in self._instances and found is Door.BEYOND
+        if found is Door.NOT_ADMITTED:
+            self.not_admitted.add(event.host)
+        if found is Door.BEYOND:
+            self._done.add(event.host)

@@ -5,13 +5,13 @@ import os
 import re
 import secrets
 import selectors
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
@@ -21,8 +21,8 @@ import structlog
 from provisioner.config import settings
 from provisioner.hosts.models import Connection
 from provisioner.instances.variables import RunOrder, Variables
-from worker import inventory, processes, sandbox
-from worker.processes import Process
+from worker import inventory, passing, processes, sandbox
+from worker.processes import Process, Stopped
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
@@ -68,15 +68,6 @@ def sweep_folders() -> None:
         with suppress(FileNotFoundError):  # somebody else may be sweeping
             if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """What was killed with a run: its processes by name and command line, but for our own that watched them."""
-
-    processes: list[tuple[str, str]]
-    left: int  # so many are still there
-    seconds: float
 
 
 def _not_gone(tree: list[Process], give_up: float) -> list[Process]:
@@ -207,20 +198,30 @@ class Run:
                 "patience": self._patience,
                 "proven": self._proven,
                 "memory": settings().run_memory,
+                "instances": list(self._order.instances),
+                "forks": self._order.forks,
             }
         )
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
 
     def _here(self, hosts: dict[str, Variables]) -> dict[str, Variables]:
-        """Tasks on this machine find a Python that runs; what Ansible keeps for them, secrets too, goes at the end."""
-        kept = {"ansible_connection": WARM, "ansible_remote_tmp": str(self._folder / "tmp")}
-        here = {name: kept for name, given in hosts.items() if given.get("ansible_connection") == Connection.LOCAL}
-        return {name: given | here.get(name, {}) for name, given in hosts.items()}
+        """With what leads tasks through the gate, and on this machine to a Python that runs; what Ansible keeps for
+        them here, secrets too, goes at the end.
+        """
+        return {name: given | self._way(name, given) for name, given in hosts.items()}
 
-    def _write(self, name: str, text: str) -> None:
+    def _way(self, name: str, given: Variables) -> Variables:
+        if given["ansible_connection"] == Connection.LOCAL:
+            return {"ansible_connection": WARM, "ansible_remote_tmp": str(self._folder / "tmp")}
+        program = f"ssh to {name}"
+        words = shlex.join([sys.executable, "-I", "-S", passing.__file__, str(self._folder / passing.SOCKET), name])
+        self._write(program, f'#!/bin/sh\nexec {words} "$@"\n', mode=0o700)
+        return {"ansible_ssh_executable": str(self._folder / program)}
+
+    def _write(self, name: str, text: str, mode: int = 0o600) -> None:
         file = self._folder / name
-        file.touch(mode=0o600)
+        file.touch(mode=mode)
         file.write_text(text)
 
     def __exit__(self, *_: object) -> None:
@@ -246,6 +247,18 @@ class Run:
     def prove(self, asked: float) -> None:
         """Tell the supervisor that the database has confirmed our lease, for which we asked then."""
         self._sandbox.send(proven=asked)
+
+    def admit(self, names: list[str]) -> None:
+        """The turn of these instances has come."""
+        self._sandbox.send(admit=names)
+
+    def refuse(self, names: list[str]) -> None:
+        """The turn of these instances will not come."""
+        self._sandbox.send(refuse=names)
+
+    def stop_some(self, names: list[str]) -> None:
+        """Stop what is done on these instances and go on with the others; what was stopped is told later."""
+        self._sandbox.send(stop=names)
 
     def messages(self, timeout: float) -> Iterator[dict[str, Any]] | None:
         """What the supervisor said within `timeout` seconds; None once it has closed its mouth for good."""

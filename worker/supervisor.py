@@ -5,11 +5,12 @@ It lives in a sandbox of its own, makes ready what every run needs, and waits fo
 it in time: the worker sends a line for every heartbeat that the database answered; when the lines stop or their pipe
 closes, everything started here dies. It knows no database.
 
-Each line is an object of one key: first `order`, then `proven`.
+Each line is an object of one key: first `order`, then `proven`, or what the gate does: `admit`, `refuse`, `stop`.
 """
 
 import json
 import os
+import re
 import resource
 import sys
 import threading
@@ -20,12 +21,16 @@ from typing import IO, Any
 from ansible_runner.interface import init_runner
 from ansible_runner.runner import Runner
 
-from worker import connection, processes, warm
+from worker import connection, passing, processes, warm
+from worker.gate import Gate
 from worker.sandbox import GAVE_UP, OUT_OF_MEMORY
 
 KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
 LONGEST = 64 * 1024  # characters of one text that leave the sandbox
 LONGEST_LINE = 4 * 1024 * 1024  # characters of all that is told of one event
+BANNERS = ("playbook_on_task_start", "playbook_on_handler_task_start")
+_BANNER = re.compile(r"^\s*(?:\x1b\[[0-9;]*m)*(?:TASK|RUNNING HANDLER) \[.*\] \**[ \t]*\r?\n")
+WIDTH = 80
 
 
 dying = threading.Event()
@@ -61,11 +66,17 @@ class Watchdog:
     """Dies when the worker has not proven for `patience` seconds that the run is still its own.
 
     A proof counts from when the worker asked for it, on the clock that all processes of the machine share: however long
-    the answer took to come here, the lease that it stands for is that old.
+    the answer took to come here, the lease that it stands for is that old. What else the worker says is for the gate.
     """
 
-    def __init__(self, lines: IO[str], patience: float, proven: float) -> None:
+    def __init__(self, lines: IO[str], gate: Gate, patience: float, proven: float) -> None:
         self._lines = lines
+        self._words: dict[str, Any] = {
+            "proven": self._prove,
+            "admit": gate.admit,
+            "refuse": gate.refuse,
+            "stop": gate.stop,
+        }
         self._patience = patience
         self._proven = proven
 
@@ -75,8 +86,12 @@ class Watchdog:
 
     def _listen(self) -> None:
         for line in self._lines:
-            self._proven = json.loads(line)["proven"]
+            for word, given in json.loads(line).items():
+                self._words[word](given)
         die()
+
+    def _prove(self, asked: float) -> None:
+        self._proven = asked
 
     def _watch(self) -> None:
         while time.monotonic() - self._proven < self._patience:
@@ -92,17 +107,20 @@ def _short(value: Any) -> Any:
     return [_short(each) for each in value] if isinstance(value, list) else value
 
 
-def told(event: dict[str, Any], counter: int) -> dict[str, Any]:
-    """What the worker learns of one event of ansible-runner's."""
+def told(event: dict[str, Any]) -> dict[str, Any] | None:
+    """What the worker learns of one event of ansible-runner's; None where it stands in others as well.
+
+    Instances go through the tasks in their own time. So each is told which task it begins, wherever Ansible says it.
+    """
     data = event.get("event_data", {})
+    if event["event"] in BANNERS:
+        return None
     result = data.get("res") or {}
+    task = {"play": str(data.get("play", "")), "role": str(data.get("role", "")), "task": str(data.get("task", ""))}
     return {
-        "counter": counter,
         "kind": "runner_on_ignored" if data.get("ignore_errors") else event["event"],
-        "stdout": _short(event.get("stdout", "")),
-        "play": str(data.get("play", "")),
-        "role": str(data.get("role", "")),
-        "task": str(data.get("task", "")),
+        "stdout": _banner(task) if event["event"] == "runner_on_start" else _short(_BANNER.sub("", event["stdout"])),
+        **task,
         "module": str(data.get("task_action", "")),
         "host": str(data.get("host", "")),
         "changed": bool(result.get("changed", False)),
@@ -110,31 +128,39 @@ def told(event: dict[str, Any], counter: int) -> dict[str, Any]:
     }
 
 
+def _banner(task: dict[str, str]) -> str:
+    name = " : ".join(filter(None, (task["role"], task["task"])))
+    return f"\r\nTASK [{name}] ".ljust(WIDTH, "*")
+
+
 class Story:
-    """Sends every event up the channel, numbered without gaps."""
+    """Sends up the channel what happens, a line each, from whichever thread."""
 
     def __init__(self, channel: IO[str]) -> None:
         self._channel = channel
-        self._length = 0
-        self._unreachable = False
+        self._one_at_a_time = threading.Lock()
+        self._looked: dict[str, Any] = {}
 
     def tell(self, event: dict[str, Any]) -> bool:
-        self._length += 1
-        self._unreachable |= bool(event.get("event_data", {}).get("dark"))  # of the statistics, which come last
-        self._send(told(event, self._length))
+        if event["event"] == "playbook_on_stats":
+            data = event["event_data"]
+            self._looked = {"looked": True, "failed": list(data["failures"]), "unreachable": list(data["dark"])}
+        if message := told(event):
+            self.say(message)
         return False  # so that ansible-runner keeps no file of its own for each event
 
     def close(self, status: str, reason: str = "") -> None:
-        self._send({"end": status, "unreachable": self._unreachable, "reason": reason})
+        self.say({"end": status, "reason": reason, **self._looked})
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def say(self, message: dict[str, Any]) -> None:
         if dying.is_set():
             threading.Event().wait()  # for ever: what has just been killed must not be told as something that failed
         line = json.dumps(message, default=str)
         if len(line) > LONGEST_LINE:
             line = json.dumps(message | {"stdout": "", "result": {"msg": "[too much to be kept]"}})
-        self._channel.write(line + "\n")
-        self._channel.flush()
+        with self._one_at_a_time:
+            self._channel.write(line + "\n")
+            self._channel.flush()
 
 
 def _environment(folder: Path, project: str) -> dict[str, str]:
@@ -155,6 +181,7 @@ def _environment(folder: Path, project: str) -> dict[str, str]:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "ssh"),
         "ANSIBLE_CONNECTION_PLUGINS": str(Path(connection.__file__).parent),
         "ANSIBLE_WARM_SOCKET": str(folder / warm.TARGET),
+        passing.VARIABLE: str(folder / passing.SOCKET),
     }
 
 
@@ -189,6 +216,7 @@ def _play(folder: Path, order: dict[str, Any], controller: warm.Controller | Non
             order["project"],
             order["playbook"],
             inventory=str(folder / "inventory.yml"),
+            forks=order["forks"],
             event_handler=story.tell,
         )
         if controller:
@@ -213,9 +241,12 @@ def main(folder: Path, project: str) -> None:
     processes.call_itself(f"worker.supervisor {folder} run {order['name']}")
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a stray print must not garble the channel
-    Watchdog(sys.stdin, order["patience"], order["proven"]).start()
+    story = Story(channel)
+    gate = Gate(story.say, order["instances"])
+    gate.open(folder)
+    Watchdog(sys.stdin, gate, order["patience"], order["proven"]).start()
     Memory(order["memory"]).start()
-    _play(folder, order, controller, Story(channel))
+    _play(folder, order, controller, story)
     die(0)  # with all that stood ready
 
 

@@ -1,7 +1,9 @@
-"""The way of one job through a worker: claim, run, tell, conclude. The rules stand in the rooms."""
+"""The way of jobs through a worker: claim, run, tell, conclude. The rules stand in the rooms."""
 
 import os
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -18,8 +20,9 @@ from provisioner.hosts import service as hosts
 from provisioner.hosts.models import Host
 from provisioner.instances import service as instances, variables
 from provisioner.instances.variables import RunOrder
-from provisioner.jobs import attempts
+from provisioner.jobs import attempts, claiming
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
+from provisioner.jobs.claiming import Batch
 from provisioner.jobs.lifecycle import End
 from provisioner.workers.service import wake
 from worker.follow import Follower, Lost
@@ -35,14 +38,14 @@ log = structlog.get_logger()
 
 @app.task(name="worker.tasks.work")
 def work() -> None:
-    """Take one job, if there is one, and see it to its end."""
+    """Take what one run can carry out, if there is anything, and see it to its end."""
     with flask.app_context(), acting(Actor(Via.WORKER)):
         sweep_folders()
         try:
             with transaction():
-                claim = attempts.claim(NAME, settings().sites.split(","), os.getpid())
-            if claim:
-                _carry_out(claim)
+                batch = claiming.claim(NAME, settings().sites.split(","), os.getpid())
+            if batch:
+                _carry_out(batch)
         except OperationalError as error:
             log.warning("the database is away", error=str(error).splitlines()[0])
         finally:
@@ -87,43 +90,48 @@ def _answering(sites: list[str]) -> list[Host]:
         return [host for host, there in zip(parked, probes.map(answers, parked), strict=True) if there]
 
 
-def _carry_out(claim: Claim) -> None:
-    structlog.contextvars.bind_contextvars(job=str(claim.job_id), attempt=claim.attempt)
-    log.info("begin", action=claim.action)
-    try:
-        outcome = _outcome(claim)
-        state = _conclude(claim, outcome)
-        log.info("end", state=state, events=outcome.events_emitted)
-    except (Fenced, Lost):
-        log.warning("fenced: the run was killed and nothing more written")
-    finally:
-        structlog.contextvars.clear_contextvars()
+def _carry_out(batch: Batch) -> None:
+    names = [f"{claim.job_id}:{claim.attempt}" for claim in batch.claims]
+    with structlog.contextvars.bound_contextvars(jobs=names if len(names) > 1 else names[0]):
+        log.info("begin", action=batch.claims[0].action)
+        try:
+            for outcomes in _outcomes(batch):
+                log.info("end", states=Counter(_conclude(outcomes)))
+        except (Fenced, Lost):
+            log.warning("fenced: the run was killed and nothing more written")
 
 
-def _outcome(claim: Claim) -> Outcome:
-    """What came of the run, also where it could not start or our own code failed: the job must learn of its end."""
+def _outcomes(batch: Batch) -> Iterator[Mapping[Claim, Outcome]]:
+    """What came of the jobs, also where the run could not start or our own code failed: all must learn of their end."""
+    left = dict.fromkeys(batch.claims)
     started = False
     try:
-        order, asked = _order(claim)
+        order, asked = _order(batch)
         if order.changed:
-            return _broken("the playbooks changed after the request", touched=False)
+            yield _broken(batch.claims, "the playbooks changed after the request", touched=False)
+            return
         started = True
-        return _run(claim, order, asked)
+        for outcomes in _run(batch, order, asked):
+            yield outcomes
+            for claim in outcomes:
+                left.pop(claim)
     except (Fenced, Lost):
         raise
     except CannotStart as error:
-        return _broken(f"The run could not be started: {error}", touched=False)
+        yield _broken(left, f"The run could not be started: {error}", touched=False)
     except Exception:
         log.exception("the run broke")
-        return _broken("the worker failed; its log says why", touched=started)
+        yield _broken(left, "the worker failed; its log says why", touched=started)
 
 
-def _broken(reason: str, *, touched: bool) -> Outcome:
-    return Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0)
+def _broken(claims: Iterable[Claim], reason: str, *, touched: bool) -> dict[Claim, Outcome]:
+    return {
+        claim: Outcome(End.BROKEN, touched=touched, report={"reason": reason}, events_emitted=0) for claim in claims
+    }
 
 
-def _order(claim: Claim) -> tuple[RunOrder, float]:
-    """What the run needs; and the proof, after however long a pause, that the claim is still ours, and since when.
+def _order(batch: Batch) -> tuple[RunOrder, float]:
+    """What the run needs; and the proof, after however long a pause, that the claims are still ours, and since when.
 
     While the database is away it is asked again, for as long as the lease may last.
     """
@@ -132,8 +140,8 @@ def _order(claim: Claim) -> tuple[RunOrder, float]:
         asked = time.monotonic()
         try:
             with transaction():
-                order = variables.order(claim)
-                attempts.heartbeat(claim)
+                order = variables.order(batch)
+                attempts.heartbeat(batch.claims)
         except OperationalError:
             if asked > give_up:
                 raise Lost from None
@@ -146,19 +154,20 @@ def _patience() -> float:
     return settings().lease * (1 - MARGIN)
 
 
-def _run(claim: Claim, order: RunOrder, proven: float) -> Outcome:
+def _run(batch: Batch, order: RunOrder, proven: float) -> Iterator[Mapping[Claim, Outcome]]:
     patience = _patience()
-    with Run(order, f"{claim.job_id}-{claim.attempt}", patience, proven) as run:
-        return Follower(claim, run, order, patience, proven).follow()
+    first = batch.claims[0]
+    with Run(order, f"{first.job_id}-{first.attempt}", patience, proven) as run:
+        yield from Follower(batch, run, order, patience, proven).follow()
 
 
-def _conclude(claim: Claim, outcome: Outcome) -> str:
-    """Write the end, again and again while the database is away: a commit may succeed although its answer is lost."""
+def _conclude(outcomes: Mapping[Claim, Outcome]) -> list[str]:
+    """Write the ends, again and again while the database is away: a commit may succeed although its answer is lost."""
     give_up = time.monotonic() + CONCLUDE_FOR
     for attempt in count(1):
         try:
             with transaction():
-                return instances.conclude(claim, outcome)
+                return list(instances.conclude(outcomes).values())
         except OperationalError:
             if time.monotonic() > give_up:
                 raise
@@ -166,5 +175,5 @@ def _conclude(claim: Claim, outcome: Outcome) -> str:
         except Fenced:
             if attempt == 1:
                 raise
-            return "concluded before"
+            return ["concluded before"]
     raise AssertionError

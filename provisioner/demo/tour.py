@@ -124,7 +124,7 @@ def _update(console: Console, instance_id: UUID) -> None:
     instance = instances.by_id(instance_id)
     if catalogue.release_by_id(instance.desired_release_id).version != OLD or instance.state is not State.ACTIVE:
         return
-    tracker = Tracker(instance.address, secrets.opened(instance.id)["admin_password"])
+    tracker = Tracker(instance.address, secrets.opened([instance.id])[instance.id]["admin_password"])
     title = "Éclairage public en panne / إنارة عمومية معطلة"
     number = tracker.file(title)
     with transaction():

@@ -1,7 +1,7 @@
 """The secrets of an instance: generated once, kept sealed, opened only for its own runs."""
 
 import secrets as random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy import select
@@ -27,13 +27,13 @@ def generate(instance_id: UUID, names: Iterable[str]) -> None:
         db.session.add(InstanceSecret(instance_id=instance_id, name=name, key_id=sealed.key_id, sealed=sealed.box))
 
 
-def opened(instance_id: UUID) -> dict[str, str]:
-    """All secrets of the instance, by name."""
-    rows = db.session.scalars(select(InstanceSecret).where(InstanceSecret.instance_id == instance_id))
-    return {
-        row.name: secrets.unseal(secrets.Sealed(row.key_id, row.sealed), place=_place(instance_id, row.name))
-        for row in rows
-    }
+def opened(instance_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """All secrets of these instances, by instance and name."""
+    found: dict[UUID, dict[str, str]] = {instance_id: {} for instance_id in instance_ids}
+    for row in db.session.scalars(select(InstanceSecret).where(InstanceSecret.instance_id.in_(instance_ids))):
+        sealed = secrets.Sealed(row.key_id, row.sealed)
+        found[row.instance_id][row.name] = secrets.unseal(sealed, place=_place(row.instance_id, row.name))
+    return found
 
 
 def reveal(instance: Instance, name: str, reason: str) -> str:

@@ -2,7 +2,9 @@
 
 import secrets
 import string
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -18,9 +20,10 @@ from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, 
 from provisioner.instances.models import Instance
 from provisioner.instances.placement import free, place
 from provisioner.jobs import attempts, service as jobs
-from provisioner.jobs.attempts import Claim, Outcome
+from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End, JobState, Resolution
 from provisioner.jobs.models import Job
+from provisioner.workers.service import wake
 
 
 def _short_id() -> str:
@@ -146,30 +149,51 @@ def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | 
     _move(instance, action, step.on_failure or instance.state, reason)
 
 
-def _learn_health(instance: Instance, report: Json) -> None:
+def _learn_health(instance: Instance, report: Json, now: datetime) -> None:
     if "health" in report:
         healthy = report["health"] == Health.HEALTHY
         instance.health = Health.HEALTHY if healthy else Health.UNHEALTHY
-        instance.health_at = func.clock_timestamp()
+        instance.health_at = now
 
 
-def conclude(claim: Claim, outcome: Outcome) -> JobState:
-    """End an attempt: the job under its fence, and the instance as the outcome says, in one transaction.
+def conclude(outcomes: Mapping[Claim, Outcome]) -> dict[UUID, JobState]:
+    """End the attempts of one run: jobs under their fences, and instances as the outcomes say, in one transaction.
 
-    A failed update counts as failed only if its playbook reports that the release of before serves again; else a
+    Returns the states of the jobs by id, without those whose fence has moved on; Fenced if it has for all.
+    """
+    instances = _held_all(claim.instance_id for claim in outcomes)
+    locked = attempts.locked(outcomes)
+    if not locked:
+        raise Fenced
+    now = db.session.scalars(select(func.clock_timestamp())).one()
+    ended = {
+        claim.job_id: _end(locked[claim.job_id], instances[claim.instance_id], outcome, now)
+        for claim, outcome in outcomes.items()
+        if claim.job_id in locked
+    }
+    wake()
+    return ended
+
+
+def _held_all(instance_ids: Iterable[UUID]) -> dict[UUID, Instance]:
+    """The instances by id, their rows held until the end of the transaction."""
+    query = select(Instance).where(Instance.id.in_(list(instance_ids))).order_by(Instance.id).with_for_update()
+    return {instance.id: instance for instance in db.session.scalars(query)}
+
+
+def _end(job: Job, instance: Instance, outcome: Outcome, now: datetime) -> JobState:
+    """A failed update counts as failed only if its playbook reports that the release of before serves again; else a
     person must look.
     """
-    instance = held(claim.instance_id)
-    job = jobs.locked(claim.job_id)
-    action = Action(claim.action)
+    action = Action(job.action)
     # What an earlier attempt left behind is known only if the action may be repeated without harm.
     untouched = not outcome.touched and (not job.touched or job.retry_safe)
     known = untouched or is_known(
         action, failed=outcome.end is End.FAILED, serving=_serves_as_before(instance, outcome.report)
     )
     repeatable = untouched or job.retry_safe
-    state = attempts.conclude(claim, outcome, known=known, repeatable=repeatable)
-    _learn_health(instance, outcome.report)
+    state = attempts.conclude(job, outcome, known=known, repeatable=repeatable, now=now)
+    _learn_health(instance, outcome.report, now)
     _settle(instance, job, state)
     return state
 

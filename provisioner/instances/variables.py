@@ -1,7 +1,11 @@
 """What a run gets to know: the inventory's variables for its instance and the server below it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
 
 from provisioner.administrations import queries as administrations
 from provisioner.administrations.models import Administration
@@ -13,6 +17,7 @@ from provisioner.hosts.models import Connection, Host
 from provisioner.instances import secrets
 from provisioner.instances.models import Instance
 from provisioner.jobs.attempts import Claim
+from provisioner.jobs.claiming import Batch
 from provisioner.jobs.models import Job
 
 Variables = dict[str, Any]
@@ -28,25 +33,47 @@ class RunOrder:
     instances: dict[str, Variables]
     secrets: tuple[str, ...]  # values that must not be seen in what the run says
     changed: bool  # the playbooks are not those that the request was approved for
+    forks: int = 1  # on so many instances it may act at once
     known_hosts: str = ""  # as in ssh's file: the keys by which the server proves that it is the right one
 
 
-def order(claim: Claim) -> RunOrder:
-    """Everything that the claimed job's run needs."""
-    instance = db.session.get_one(Instance, claim.instance_id)
-    release = catalogue.release_by_id(db.session.get_one(Job, claim.job_id).release_id)
-    host = hosts.by_id(instance.host_id)
-    opened = secrets.opened(instance.id)
+def order(batch: Batch) -> RunOrder:
+    """Everything that the run of the claimed jobs needs: a fixed number of queries, however many they are."""
+    first = batch.claims[0]
+    there = _there([claim.instance_id for claim in batch.claims])
+    release = catalogue.release_by_id(db.session.get_one(Job, first.job_id).release_id)
+    host = hosts.by_id(there.instances[first.instance_id].host_id)
     server = connection(host)
     return RunOrder(
         project=str(folders.project()),
-        playbook=f"apps/{release.app.slug}/{claim.action}.yml",
+        playbook=f"apps/{release.app.slug}/{first.action}.yml",
         servers={host.name: server | {"runtime": _runtime(release)}},
-        instances={instance.short_id: server | _instance(instance, release, claim, opened)},
-        secrets=tuple(opened.values()),
-        changed=folders.digest(folders.project(), release.app.slug) != claim.digest,
+        instances={
+            there.instances[claim.instance_id].short_id: server | _instance(there, release, claim)
+            for claim in batch.claims
+        },
+        secrets=tuple(value for opened in there.secrets.values() for value in opened.values()),
+        changed=folders.digest(folders.project(), release.app.slug) != first.digest,
+        forks=batch.forks,
         known_hosts=host.facts.get("ssh", {}).get("known_hosts", ""),
     )
+
+
+@dataclass(frozen=True)
+class _There:
+    """What is known of the instances of a run, by their ids or those of their administrations."""
+
+    instances: dict[UUID, Instance]
+    secrets: dict[UUID, dict[str, str]]
+    administrations: dict[UUID, Administration]
+    names: dict[UUID, dict[str, str]]
+
+
+def _there(instance_ids: Sequence[UUID]) -> _There:
+    instances = {each.id: each for each in db.session.scalars(select(Instance).where(Instance.id.in_(instance_ids)))}
+    whose = {each.administration_id for each in instances.values()}
+    found = {each.id: each for each in db.session.scalars(select(Administration).where(Administration.id.in_(whose)))}
+    return _There(instances, secrets.opened(instance_ids), found, administrations.names_of(whose))
 
 
 def connection(host: Host) -> Variables:
@@ -71,10 +98,11 @@ def _runtime(release: Release) -> Variables:
     return {"app": release.app.slug, "version": release.version, "lock": release.runtime}
 
 
-def _instance(instance: Instance, release: Release, claim: Claim, opened: dict[str, str]) -> Variables:
+def _instance(there: _There, release: Release, claim: Claim) -> Variables:
+    instance = there.instances[claim.instance_id]
     applied = catalogue.release_by_id(instance.applied_release_id).version if instance.applied_release_id else ""
-    administration = db.session.get_one(Administration, instance.administration_id)
-    names = administrations.names_of([administration.id])[administration.id]
+    administration = there.administrations[instance.administration_id]
+    names = there.names[administration.id]
     return {
         "instance": {
             "id": str(instance.id),
@@ -92,7 +120,7 @@ def _instance(instance: Instance, release: Release, claim: Claim, opened: dict[s
         },
         "release": {"version": release.version, "previous_version": applied},
         "parameters": instance.settings,
-        "secrets": opened,
+        "secrets": there.secrets[instance.id],
         "job": {
             "id": str(claim.job_id),
             "action": claim.action,

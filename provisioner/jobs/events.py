@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from provisioner.db import Json, db
 from provisioner.jobs import steps
-from provisioner.jobs.attempts import Claim, Fenced
+from provisioner.jobs.attempts import Claim, Fenced, running
 from provisioner.jobs.models import Job, JobEvent
 
 CAP = 64 * 1024  # characters of one text that are kept
@@ -101,29 +101,54 @@ def _kept(event: Event) -> Event:
     return replace(event, **names, stdout=printable(event.stdout), result=_bounded(printable(event.result)))
 
 
-LOCK = text("""
-    SELECT job_event_month(queued_at) AS month, events_stored AS stored FROM job
-    WHERE id = :job_id AND fence = :fence AND state = 'running' FOR UPDATE
-""")
 COUNT = text("UPDATE job SET events_stored = :stored, events_emitted = greatest(:stored, :emitted) WHERE id = :job_id")
 COLUMNS = ("month", "job_id", "attempt", *(each.name for each in fields(Event)))
 COPY = f"COPY job_event ({', '.join(COLUMNS)}) FROM STDIN"
 
 
-def store(held: Claim, events: Sequence[Event], emitted: int = 0) -> None:
-    """Keep these events, once however often they are sent; Fenced if the attempt may not write any more.
-
-    They come in order and without gaps, so the job's own count says which of them are kept already: a batch is sent
-    again when the answer to its commit was lost. `emitted`: how many there are so far, these and later ones.
+@dataclass(frozen=True)
+class Told:
+    """What one job's part of a run said: events in order and without gaps. `emitted`: how many there are so far, these
+    and later ones.
     """
-    job = db.session.execute(LOCK, {"job_id": held.job_id, "fence": held.fence}).one_or_none()
-    if job is None:
+
+    held: Claim
+    events: Sequence[Event]
+    emitted: int = 0
+
+
+def store(told: Sequence[Told]) -> None:
+    """Keep these events, once however often they are sent; Fenced if one of the attempts may not write any more.
+
+    Each job's own count says which of them are kept already: a batch is sent again when the answer to its commit was
+    lost.
+    """
+    rows = {row.id: row for row in db.session.execute(_stored([each.held for each in told]))}
+    if len(rows) < len(told):
         raise Fenced
-    fresh = [_kept(event) for event in events if event.counter > job.stored]
-    _copy((job.month, held.job_id, held.attempt, *_values(event)) for event in fresh)
-    steps.keep(held, fresh)
-    counts = {"job_id": held.job_id, "stored": job.stored + len(fresh), "emitted": emitted}
+    fresh = [(each, _fresh(each, rows[each.held.job_id].stored)) for each in told]
+    _copy(
+        (rows[each.held.job_id].month, each.held.job_id, each.held.attempt, *_values(event))
+        for each, events in fresh
+        for event in events
+    )
+    steps.keep([(each.held, events) for each, events in fresh])
+    counts = [
+        {"job_id": each.held.job_id, "stored": rows[each.held.job_id].stored + len(events), "emitted": each.emitted}
+        for each, events in fresh
+    ]
     db.session.execute(COUNT, counts)
+
+
+def _stored(held: Sequence[Claim]) -> Any:
+    month = func.job_event_month(Job.queued_at).label("month")
+    return (
+        select(Job.id, month, Job.events_stored.label("stored")).where(running(held)).order_by(Job.id).with_for_update()
+    )
+
+
+def _fresh(told: Told, stored: int) -> list[Event]:
+    return [_kept(event) for event in told.events if event.counter > stored]
 
 
 def _values(event: Event) -> Iterator[Any]:

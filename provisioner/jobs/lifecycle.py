@@ -33,6 +33,7 @@ class Cause(StrEnum):
     RESOLVED = "resolved"
     GAVE_WAY = "gave_way"  # a sweep's, stopped for a person's job
     RESTORED = "restored"  # the database was restored from a backup: what happened since is unknown
+    NOT_BEGUN = "not_begun"  # the run ended before the job's turn in it had come
 
 
 class SlotScope(StrEnum):
@@ -61,10 +62,18 @@ class Resolution(StrEnum):
     FAILED = "failed"
 
 
+def before_it_began(*, touched: bool, retry_safe: bool, background: bool) -> JobState:
+    """Where a job goes that is cancelled while nothing of it acts.
+
+    `touched`: an earlier attempt may have left something half done; then a person must look first.
+    """
+    return JobState.NEEDS_ATTENTION if touched and not retry_safe and not background else JobState.CANCELLED
+
+
 def after_quiesce(
     *, retry_safe: bool, attempt: int, max_attempts: int, cancelled: bool, background: bool
 ) -> tuple[JobState, Cause]:
-    """Where a job goes once nothing of its lost attempt can act any more, and why.
+    """Where a job that had begun goes once nothing of its lost attempt can act any more, and why.
 
     `cancelled`: it was to be stopped anyway. A background job changes nothing, so it may end there: never may a sweep
     leave an instance locked.
@@ -92,6 +101,7 @@ class End(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"  # killed because it took more than it may
     CANCELLED = "cancelled"  # killed because somebody asked
     DEADLINE = "deadline"  # killed because it took too long
+    NOT_BEGUN = "not_begun"  # the run ended before the job's turn in it had come
 
 
 CAUSES = {
@@ -102,6 +112,7 @@ CAUSES = {
     End.OUT_OF_MEMORY: Cause.OUT_OF_MEMORY,
     End.CANCELLED: Cause.CANCELLED,
     End.DEADLINE: Cause.DEADLINE,
+    End.NOT_BEGUN: Cause.NOT_BEGUN,
 }
 CLEAN = {End.SUCCEEDED: JobState.SUCCEEDED, End.CANCELLED: JobState.CANCELLED, End.DEADLINE: JobState.TIMED_OUT}
 
@@ -113,7 +124,7 @@ def verdict(end: End, *, known: bool, again: bool = False) -> tuple[JobState, Ca
     """
     if end is End.SUCCEEDED:
         return JobState.SUCCEEDED, None
-    if again:
+    if again or end is End.NOT_BEGUN:
         return JobState.QUEUED, CAUSES[end]
     return (CLEAN.get(end, JobState.FAILED) if known else JobState.NEEDS_ATTENTION), CAUSES[end]
 

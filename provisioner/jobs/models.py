@@ -41,6 +41,8 @@ class Job(Model):
     deadline: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     owner: Mapped[str | None]
+    run_id: Mapped[UUID | None]  # of the newest attempt: the jobs that one run carries out share it
+    begun: Mapped[bool] = mapped_column(default=False)  # in that run its turn has come
     fence: Mapped[int | None] = mapped_column(BigInteger)  # of the running or last attempt
     lease_until: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
@@ -62,14 +64,15 @@ class Fence(Model):
 
 
 class Slot(Model):
-    """The right to carry out one job more of an app, or on a host. Triggers provide slots, and free them."""
+    """The right of a run to act on one instance more of an app, or on a host, at once. Triggers provide slots, and free
+    them."""
 
     __tablename__ = "slot"
 
     scope: Mapped[SlotScope] = mapped_column(primary_key=True)
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)  # of the app or the host
     number: Mapped[int] = mapped_column(primary_key=True)
-    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id"))
+    run_id: Mapped[UUID | None]
 
 
 class Origin(Model):

@@ -8,7 +8,7 @@ from provisioner.db import db
 from provisioner.jobs.attempts import soon
 from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState, after_quiesce
 from provisioner.jobs.models import Job
-from provisioner.jobs.service import record
+from provisioner.jobs.service import end_before_it_begins, record
 from provisioner.workers.service import wake
 
 AT_ONCE = 100
@@ -38,13 +38,16 @@ def reap() -> int:
 
 def _quiesce(job: Job) -> None:
     job.state = JobState.QUIESCING
-    job.touched = True  # for all we know
+    job.touched |= job.begun  # for all we know
     job.cause = Cause.LEASE_LOST
     job.lease_until = soon(settings().quiesce)
 
 
 def _after_quiesce(job: Job) -> None:
     job.lease_until = None
+    if not job.begun:
+        _put_back(job)
+        return
     job.state, job.cause = after_quiesce(
         retry_safe=job.retry_safe,
         attempt=job.attempt,
@@ -56,6 +59,15 @@ def _after_quiesce(job: Job) -> None:
         job.cause = Cause.GAVE_WAY
     if job.state not in OPEN:
         job.finished_at = func.clock_timestamp()
+
+
+def _put_back(job: Job) -> None:
+    """Its run was lost before its turn in it had come: as if it had never been taken."""
+    if job.cancel_requested_at is None:
+        job.state, job.cause = JobState.QUEUED, Cause.NOT_BEGUN
+        job.max_attempts += 1
+    else:
+        end_before_it_begins(job)
 
 
 HERE = text(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
 from provisioner.errors import Conflict, NotFound, OperationInProgress
-from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState
+from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState, before_it_began
 from provisioner.jobs.models import Fence, Job
 from provisioner.workers.service import wake
 
@@ -119,20 +119,23 @@ def locked(job_id: UUID) -> Job:
 def cancel(job_id: UUID, reason: str) -> Job:
     """Cancel a queued job at once; ask the worker of a running one to kill everything it started. One whose worker
     was lost is not begun again.
-
-    Where an earlier attempt may have left something half done, a person must look first.
     """
     job = locked(job_id)
-    if job.state is JobState.QUEUED and job.touched and not job.retry_safe and not job.background:
-        job.state, job.cause = JobState.NEEDS_ATTENTION, Cause.CANCELLED
-    elif job.state is JobState.QUEUED:
-        _end(job, JobState.CANCELLED, Cause.CANCELLED)
+    if job.state is JobState.QUEUED:
+        end_before_it_begins(job)
     elif job.state in LEASED:
         job.cancel_requested_at = job.cancel_requested_at or func.clock_timestamp()
     else:
         raise Conflict("This job is not waiting or running any more, so there is nothing to cancel.", state=job.state)
     record("job.cancel", job, outcome=job.state, after={"state": job.state}, reason=reason)
     return job
+
+
+def end_before_it_begins(job: Job) -> None:
+    """Cancel a job of which nothing acts."""
+    job.state = before_it_began(touched=job.touched, retry_safe=job.retry_safe, background=job.background)
+    job.cause = Cause.GAVE_WAY if job.giving_way else Cause.CANCELLED
+    job.finished_at = None if job.state in OPEN else func.clock_timestamp()
 
 
 def settle(job: Job, state: JobState, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The steps of a run, kept up with its events, so that no page has to read the whole story to show them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -15,6 +15,17 @@ from provisioner.jobs.attempts import Claim
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.models import FAILING, JobStep
 
+_NEW = insert(JobStep)
+KEEP = _NEW.on_conflict_do_update(
+    index_elements=["job_id", "attempt", "play", "role"],
+    set_={
+        "task": _NEW.excluded.task,
+        "ended": func.clock_timestamp(),
+        "failed": or_(JobStep.failed, _NEW.excluded.failed),
+        "changed": or_(JobStep.changed, _NEW.excluded.changed),
+    },
+)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -27,8 +38,14 @@ class Step:
     outcome: str  # ok, changed or failed; running while it lasts
 
 
-def keep(held: Claim, events: Sequence[Any]) -> None:
-    """Bring the steps of the attempt up to these events, which come after all that are kept."""
+def keep(told: Iterable[tuple[Claim, Sequence[Any]]]) -> None:
+    """Bring the steps of attempts up to these events, which come after all that are kept."""
+    rows = [row for held, events in told for row in _rows(held, events)]
+    if rows:
+        db.session.execute(KEEP, rows)
+
+
+def _rows(held: Claim, events: Sequence[Any]) -> Iterable[dict[str, Any]]:
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
         if event.task:
@@ -36,28 +53,12 @@ def keep(held: Claim, events: Sequence[Any]) -> None:
             row["task"] = event.task
             row["failed"] |= event.kind in FAILING
             row["changed"] |= event.changed
-    if rows:
-        _write(list(rows.values()))
+    return rows.values()
 
 
 def _begun(held: Claim, event: Any) -> dict[str, Any]:
     of = {"job_id": held.job_id, "attempt": held.attempt, "play": event.play, "role": event.role}
     return {**of, "number": event.counter, "task": event.task, "failed": False, "changed": False}
-
-
-def _write(rows: list[dict[str, Any]]) -> None:
-    new = insert(JobStep).values(rows)
-    db.session.execute(
-        new.on_conflict_do_update(
-            index_elements=["job_id", "attempt", "play", "role"],
-            set_={
-                "task": new.excluded.task,
-                "ended": func.clock_timestamp(),
-                "failed": or_(JobStep.failed, new.excluded.failed),
-                "changed": or_(JobStep.changed, new.excluded.changed),
-            },
-        )
-    )
 
 
 def of(job: Any) -> list[Step]:

@@ -72,7 +72,7 @@ def _host_slots(job: Any) -> Wait | None:
 
 
 def _slots(scope: SlotScope, owner_id: UUID, most: Any, reason: Waiting, name: Any) -> Wait | None:
-    taken = select(func.count()).where(Slot.scope == scope, Slot.owner_id == owner_id, Slot.job_id.is_not(None))
+    taken = select(func.count()).where(Slot.scope == scope, Slot.owner_id == owner_id, Slot.run_id.is_not(None))
     full = _is(taken.scalar_subquery() >= most.scalar_subquery())
     return Wait(reason, db.session.scalars(name).one()) if full else None
 

@@ -5,7 +5,6 @@ from flask import Flask
 from playwright.sync_api import expect
 
 from provisioner.db import transaction
-from provisioner.jobs import events
 from provisioner.jobs.events import Event
 from tests import factories
 from tests.browser.conftest import Visit
@@ -27,7 +26,7 @@ def test_a_page_that_follows_a_flood_drops_what_is_old_and_links_to_it(visit: Vi
 
     for first in range(1, 3000, 500):
         with transaction():
-            events.store(claim, [Event(n, "runner_on_ok", f"ok: number {n}") for n in range(first, first + 500)])
+            factories.said(claim, [Event(n, "runner_on_ok", f"ok: number {n}") for n in range(first, first + 500)])
 
     expect(page.locator("#log li").last).to_have_id("1-3000", timeout=30_000)
     shown = page.locator("#log li").evaluate_all(IDS)
@@ -45,7 +44,7 @@ def test_what_failed_leads_to_its_line_in_the_log(visit: Visit, app: Flask) -> N
     said = [Event(n, "runner_on_ok", f"ok: number {n}", task="Copy") for n in range(1, 2001)]
     failed = Event(1000, "runner_on_failed", "fatal: number 1000", task="Copy", result={"msg": "It went pop."})
     with transaction():
-        events.store(claim, [*said[:999], failed, *said[1000:]])
+        factories.said(claim, [*said[:999], failed, *said[1000:]])
     page = visit()
 
     page.goto(f"/jobs/{claim.job_id}")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
-from provisioner.jobs import events, live
+from provisioner.jobs import live
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
@@ -42,7 +42,7 @@ def told(claim: Claim, counter: int, **more: object) -> None:
         "task": "Copy",
     }
     with transaction():
-        events.store(claim, [Event(counter, **facts | more)])  # type: ignore[arg-type]
+        factories.said(claim, [Event(counter, **facts | more)])  # type: ignore[arg-type]
 
 
 def request_an_instance(page: Page) -> None:

@@ -94,9 +94,12 @@ def _recoveries(estate: Estate, wounds: list[Wound]) -> Iterator[tuple[float, st
 
 
 def _leaked(estate: Estate, jobs: dict[str, Job]) -> Iterator[str]:
-    for scope, number, job_id in estate.sql("SELECT scope, number, job_id::text FROM slot WHERE job_id IS NOT NULL"):
-        if jobs[job_id].state not in OPEN:
-            yield f"slot {number} of a {scope} is still held by {job_id}"
+    held = """
+        SELECT scope, number, run_id::text FROM slot WHERE run_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM job WHERE job.run_id = slot.run_id AND job.state IN ('running', 'quiescing'))
+    """
+    for scope, number, run in estate.sql(held):
+        yield f"slot {number} of a {scope} is still held by run {run}"
     yield from (
         f"process {pid} of a run still lives" for pid in processes("worker.supervisor", PREFIX) if _of(pid, jobs)
     )

@@ -10,7 +10,6 @@ from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import events
 from provisioner.jobs.events import Event
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.models import Job
@@ -103,11 +102,13 @@ def test_events_are_read_on_from_where_one_stopped_until_the_job_has_ended(
     factories.asked(administration.id)
     claim = factories.claimed()
     with transaction():
-        events.store(claim, [Event(1, "playbook_on_task_start", "TASK [one]", task="one"), Event(2, "verbose", "two")])
+        factories.said(
+            claim, [Event(1, "playbook_on_task_start", "TASK [one]", task="one"), Event(2, "verbose", "two")]
+        )
 
     first = api.get(f"/jobs/{claim.job_id}/events").json
     with transaction():
-        events.store(claim, [Event(3, "verbose", "three")])
+        factories.said(claim, [Event(3, "verbose", "three")])
     factories.concluded(claim)
     rest = api.get(f"/jobs/{claim.job_id}/events?after={first['next']}").json
 

@@ -16,7 +16,6 @@ from provisioner.instances import service as instances
 from provisioner.instances.cli import cancel, resolve
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import events
 from provisioner.jobs.attempts import Outcome
 from provisioner.jobs.cli import jobs
 from provisioner.jobs.events import Event
@@ -66,7 +65,7 @@ def test_the_log_is_printed_while_it_is_written(app: Flask, administration: Admi
     def work() -> None:
         for counter in (1, 2, 3):
             with transaction():
-                events.store(claim, [Event(counter, "verbose", f"line {counter}\r\n")])
+                factories.said(claim, [Event(counter, "verbose", f"line {counter}\r\n")])
         factories.concluded(claim)
 
     in_threads(app, [lambda: printed.append(run("tail", str(claim.job_id))), work])
@@ -78,7 +77,7 @@ def test_the_log_so_far_is_printed_without_waiting(administration: Administratio
     factories.asked(administration.id)
     claim = factories.claimed()
     with transaction():
-        events.store(claim, [Event(1, "verbose", "one"), Event(2, "playbook_on_stats", "")])
+        factories.said(claim, [Event(1, "verbose", "one"), Event(2, "playbook_on_stats", "")])
 
     assert run("tail", str(claim.job_id), "--no-follow") == "one\n"
     lines = run("tail", str(claim.job_id), "--no-follow", "--output", "json").splitlines()
@@ -123,7 +122,7 @@ def test_people_read_in_one_line_why_a_job_waits_and_what_was_stopped(
     }
     outcome = Outcome(End.CANCELLED, touched=True, report={}, events_emitted=0, stopped=killed | {"remote": False})
     with transaction():
-        instances.conclude(factories.claimed(), outcome)
+        instances.conclude({factories.claimed(): outcome})
     stopped = run("show", str(asked.id))
     assert "1 killed in 0.2 s, 0 left" in stopped
     assert "sleep 7" in stopped

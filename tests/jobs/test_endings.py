@@ -12,7 +12,6 @@ from provisioner.errors import Conflict
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Fenced
 from provisioner.jobs.lifecycle import Cause, End, JobState, Resolution
 from provisioner.jobs.models import Job
@@ -103,7 +102,7 @@ def test_a_queued_job_is_cancelled_at_once_and_frees_the_instance(instance: Inst
 
     assert (factories.job(update.id).state, factories.job(update.id).cause) == (JobState.CANCELLED, Cause.CANCELLED)
     with transaction():
-        assert attempts.claim("worker", [factories.SITE]) is None
+        assert factories.claim("worker", [factories.SITE]) is None
     assert factories.asked_to(Action.CHECK, instance.id).state is JobState.QUEUED
 
 
@@ -116,7 +115,7 @@ def test_a_running_job_hears_of_its_cancellation_with_the_next_heartbeat(instanc
 
     assert factories.job(update.id).state is JobState.RUNNING
     with transaction():
-        assert attempts.heartbeat(claim).cancel_requested
+        assert factories.beaten(claim).cancel_requested
 
 
 def test_a_cancelled_update_is_no_longer_wished_for(instance: Instance) -> None:

@@ -12,7 +12,6 @@ from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import events
 from provisioner.jobs.cli import jobs
 from provisioner.jobs.events import Event
 from provisioner.jobs.explaining import RULES, Explanation, explain
@@ -36,7 +35,7 @@ def fail(module: str, role: str, message: str) -> None:
     claim = factories.claimed()
     failed = Event(2, "runner_on_failed", role=role, task=f"Do {role}", module=module, result={"msg": message})
     with transaction():
-        events.store(claim, [Event(1, "playbook_on_start"), failed])
+        factories.said(claim, [Event(1, "playbook_on_start"), failed])
     factories.concluded(claim, End.FAILED)
 
 
@@ -95,7 +94,7 @@ def test_a_job_that_succeeds_in_the_end_is_no_failure(app: Flask, instance: Inst
     job = factories.asked_to(Action.UPDATE, instance.id)
     claim = factories.claimed()
     with transaction():
-        events.store(claim, [Event(1, "runner_on_failed", task="Copy", result={"msg": "rescued"})])
+        factories.said(claim, [Event(1, "runner_on_failed", task="Copy", result={"msg": "rescued"})])
     factories.concluded(claim, End.SUCCEEDED)
 
     assert factories.job(job.id).fingerprint is None

@@ -41,7 +41,7 @@ def fill(claim: Claim, first: int, last: int) -> None:
 
 def said(claim: Claim, *counters: int) -> None:
     with transaction():
-        events.store(
+        factories.said(
             claim, [Event(counter, "verbose", f"ok: number {counter}.") for counter in counters], max(counters)
         )
 
@@ -121,14 +121,14 @@ def test_a_place_in_the_log_is_shown_with_what_stands_around_it(app: Flask, clai
 
 def test_the_page_counts_what_is_kept_while_the_run_goes_on(app: Flask, claim: Claim) -> None:
     with transaction():
-        events.store(claim, [Event(1, "verbose"), Event(2, "verbose")], emitted=5)
+        factories.said(claim, [Event(1, "verbose"), Event(2, "verbose")], emitted=5)
 
     assert "2 of 5 events are kept so far" in Visitor(app, Role.VIEWER).get(f"/jobs/{claim.job_id}").text
 
 
 def test_a_lost_attempt_still_says_how_much_of_it_is_kept(app: Flask, claim: Claim) -> None:
     with transaction():
-        events.store(claim, [Event(1, "verbose")], emitted=3)
+        factories.said(claim, [Event(1, "verbose")], emitted=3)
     factories.reaped()
 
     assert "Incomplete: 1 of 3 events are kept" in Visitor(app, Role.VIEWER).get(f"/jobs/{claim.job_id}").text
@@ -149,7 +149,7 @@ def test_the_log_of_each_attempt_is_a_link_away(app: Flask, claim: Claim) -> Non
 def test_a_result_of_thousands_of_texts_is_cut_as_a_whole(claim: Claim) -> None:
     heavy = {"msg": ["سطر طويل " * 20] * 4000, "stderr": "the cause", "rc": 1}
     with transaction():
-        events.store(claim, [Event(1, "runner_on_failed", "x" * 1_000_000, task="Copy", result=heavy)])
+        factories.said(claim, [Event(1, "runner_on_failed", "x" * 1_000_000, task="Copy", result=heavy)])
 
     (kept,) = events.after(claim.job_id, Cursor())
 

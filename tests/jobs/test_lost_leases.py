@@ -8,7 +8,7 @@ from provisioner.errors import OperationInProgress
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts, recovery
+from provisioner.jobs import recovery
 from provisioner.jobs.lifecycle import Cause, End, JobState, Resolution
 from tests import factories
 
@@ -80,7 +80,7 @@ def test_what_a_person_decides_on_begins_only_when_nothing_of_what_was_cut_off_c
         factories.asked_to(Action.CHECK, instance.id)
 
     with transaction():
-        assert attempts.claim("worker", [factories.SITE]) is None
+        assert factories.claim("worker", [factories.SITE]) is None
     factories.rested()
     assert factories.claimed()
 

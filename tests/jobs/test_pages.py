@@ -37,7 +37,7 @@ def told(counter: int, **more: object) -> Event:
 
 def store(claim: Claim, *said: Event) -> None:
     with transaction():
-        events.store(claim, said)
+        factories.said(claim, said)
 
 
 def places(stream: str) -> list[str]:

@@ -11,7 +11,7 @@ from provisioner.administrations.models import Administration
 from provisioner.db import db, transaction
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts, events
+from provisioner.jobs import events
 from provisioner.jobs.attempts import Claim, Fenced
 from provisioner.jobs.events import Cursor, Event
 from provisioner.jobs.lifecycle import JobState
@@ -28,10 +28,10 @@ def test_the_oldest_job_of_the_worker_s_sites_is_taken_first(administration: Adm
     first, second = (factories.asked(factories.administration().id).id for _ in range(2))
 
     with transaction():
-        assert attempts.claim("worker", ["elsewhere"]) is None
+        assert factories.claim("worker", ["elsewhere"]) is None
     assert [factories.claimed().job_id, factories.claimed().job_id] == [first, second]
     with transaction():
-        assert attempts.claim("worker", [factories.SITE]) is None
+        assert factories.claim("worker", [factories.SITE]) is None
 
 
 def test_a_claim_says_who_runs_the_job_until_when_and_with_which_fence(administration: Administration) -> None:
@@ -51,8 +51,8 @@ def test_a_job_that_another_worker_is_just_taking_is_passed_over(app: Flask, adm
     found: list[Claim | None] = []
 
     with transaction():
-        assert attempts.claim("first", [factories.SITE])
-        in_threads(app, [lambda: found.append(attempts.claim("second", [factories.SITE]))])
+        assert factories.claim("first", [factories.SITE])
+        in_threads(app, [lambda: found.append(factories.claim("second", [factories.SITE]))])
 
     assert found == [None]
     assert factories.job(asked.id).owner == "first:0"
@@ -64,7 +64,7 @@ def test_many_workers_at_once_never_take_the_same_job(app: Flask, administration
 
     def work() -> None:
         with transaction():
-            claims.append(attempts.claim("worker", [factories.SITE]))
+            claims.append(factories.claim("worker", [factories.SITE]))
 
     in_threads(app, [work] * 10)
 
@@ -78,7 +78,7 @@ def test_a_heartbeat_prolongs_the_lease(administration: Administration) -> None:
     before = factories.job(claim.job_id).lease_until
 
     with transaction():
-        beat = attempts.heartbeat(claim)
+        beat = factories.beaten(claim)
 
     after = factories.job(claim.job_id).lease_until
     assert after > before
@@ -93,7 +93,7 @@ def test_a_heartbeat_tells_that_the_job_takes_too_long(administration: Administr
         session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
 
     with transaction():
-        assert attempts.heartbeat(claim).past_deadline
+        assert factories.beaten(claim).past_deadline
 
 
 def test_an_attempt_that_lost_its_job_to_a_newer_one_can_write_nothing(administration: Administration) -> None:
@@ -104,8 +104,8 @@ def test_an_attempt_that_lost_its_job_to_a_newer_one_can_write_nothing(administr
     newer = factories.claimed("quick")
     before = factories.row_counts()
 
-    refused_as_fenced(lambda: attempts.heartbeat(stale))
-    refused_as_fenced(lambda: events.store(stale, [Event(1, "verbose", "late")]))
+    refused_as_fenced(lambda: factories.beaten(stale))
+    refused_as_fenced(lambda: factories.said(stale, [Event(1, "verbose", "late")]))
     with pytest.raises(Fenced):
         factories.concluded(stale)
 
@@ -130,7 +130,7 @@ def test_a_quiescing_job_takes_no_more_writes_of_its_lost_attempt(administration
     claim = factories.claimed()
     factories.reaped()
 
-    refused_as_fenced(lambda: attempts.heartbeat(claim))
+    refused_as_fenced(lambda: factories.beaten(claim))
     with pytest.raises(Fenced):
         factories.concluded(claim)
     assert factories.job(claim.job_id).state is JobState.QUIESCING
@@ -143,7 +143,7 @@ def test_events_that_are_sent_twice_are_stored_once(administration: Administrati
 
     for batch in (said, said, [said[1], Event(3, "verbose", "three")]):
         with transaction():
-            events.store(claim, batch)
+            factories.said(claim, batch)
 
     stored = events.after(claim.job_id, Cursor())
     assert [(event.counter, event.stdout) for event in stored] == [(1, "one"), (2, "two"), (3, "three")]
@@ -155,7 +155,7 @@ def test_the_story_is_read_on_from_any_place_through_all_attempts(administration
     for attempt in (1, 2):
         claim = factories.claimed()
         with transaction():
-            events.store(claim, [Event(counter, "verbose", f"{attempt}.{counter}") for counter in (1, 2)])
+            factories.said(claim, [Event(counter, "verbose", f"{attempt}.{counter}") for counter in (1, 2)])
         factories.reaped()
         factories.reaped()
 

@@ -53,7 +53,7 @@ def test_what_a_restored_database_shows_as_going_on_waits_for_a_person(instance:
     states = [factories.job(job.id).state for job in (running, lost, unsafe, safe)]
     assert states == [*[JobState.NEEDS_ATTENTION] * 3, JobState.QUEUED]
     assert factories.job(running.id).cause == Cause.RESTORED
-    assert db.session.scalars(text("SELECT count(*) FROM slot WHERE job_id IS NOT NULL")).one() == 0
+    assert db.session.scalars(text("SELECT count(*) FROM slot WHERE run_id IS NOT NULL")).one() == 0
     assert noticed() is None
     again = factories.claimed()
     assert again.job_id == safe.id

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from provisioner.accounts.policy import Role
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
-from provisioner.jobs import events, search
+from provisioner.jobs import search
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.cli import jobs
 from provisioner.jobs.events import Event
@@ -32,7 +32,7 @@ def claim(administration: Administration) -> Claim:
     factories.asked(administration.id)
     claim = factories.claimed()
     with transaction():
-        events.store(claim, [Event(n, "verbose", line) for n, line in enumerate(SAID, start=1)])
+        factories.said(claim, [Event(n, "verbose", line) for n, line in enumerate(SAID, start=1)])
     return claim
 
 
@@ -61,7 +61,9 @@ def test_an_event_is_found_by_its_words(app: Flask, claim: Claim, words: str, fo
 
 def test_what_a_module_said_is_found_though_nothing_was_printed(app: Flask, claim: Claim) -> None:
     with transaction():
-        events.store(claim, [Event(5, "runner_on_failed", task="Copy", result={"msg": "quota", "stderr": "exceeded"})])
+        factories.said(
+            claim, [Event(5, "runner_on_failed", task="Copy", result={"msg": "quota", "stderr": "exceeded"})]
+        )
 
     (found,) = Api(app, Role.VIEWER).get("/jobs/events?text=quota+exceeded").json["items"]
 
@@ -70,7 +72,7 @@ def test_what_a_module_said_is_found_though_nothing_was_printed(app: Flask, clai
 
 def test_results_come_page_by_page_the_newest_first(app: Flask, claim: Claim) -> None:
     with transaction():
-        events.store(claim, [Event(n, "verbose", f"again {n}") for n in range(5, 12)])
+        factories.said(claim, [Event(n, "verbose", f"again {n}") for n in range(5, 12)])
     api = Api(app, Role.VIEWER)
     first = api.get("/jobs/events?text=again&page_size=5").json
     second = api.get(f"/jobs/events?text=again&page_size=5&cursor={first['next']}").json
@@ -95,7 +97,7 @@ def test_results_of_all_months_come_once_whichever_way_they_are_found(
             )
         other = factories.claimed()
         with transaction():
-            events.store(other, [Event(n, "verbose", f"again {n}" if n % 3 else "else") for n in range(1, 10)])
+            factories.said(other, [Event(n, "verbose", f"again {n}" if n % 3 else "else") for n in range(1, 10)])
         wanted += [(-month, -n, str(other.job_id)) for n in range(1, 10) if n % 3]
         factories.concluded(other)
     api, found, cursor = Api(app, Role.VIEWER), [], ""

@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from provisioner.db import db, transaction
 from provisioner.hosts import service as hosts
 from provisioner.instances import service as instances
-from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Slot
@@ -17,12 +16,12 @@ from tests.threads import in_threads
 
 def next_claim() -> Claim | None:
     with transaction():
-        return attempts.claim("worker", [factories.SITE])
+        return factories.claim("worker", [factories.SITE])
 
 
 def taken() -> int:
     db.session.rollback()
-    return db.session.scalars(select(func.count()).where(Slot.job_id.is_not(None))).one()
+    return db.session.scalars(select(func.count()).where(Slot.run_id.is_not(None))).one()
 
 
 def test_an_app_is_worked_on_as_often_at_once_as_it_allows(app: Flask) -> None:

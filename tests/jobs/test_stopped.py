@@ -31,7 +31,7 @@ def job(administration: Administration) -> Job:
 
 def stopped(end: End = End.CANCELLED, report: Json | None = None, **more: object) -> None:
     with transaction():
-        instances.conclude(factories.claimed(), Outcome(end, True, report or {}, 0, STOPPED | more))
+        instances.conclude({factories.claimed(): Outcome(end, True, report or {}, 0, STOPPED | more)})
 
 
 def test_a_program_reads_what_was_stopped(app: Flask, job: Job) -> None:

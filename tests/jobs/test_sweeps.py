@@ -8,7 +8,6 @@ from provisioner.errors import Conflict, OperationInProgress
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts
 from provisioner.jobs.lifecycle import Cause, End, JobState
 from provisioner.jobs.models import Job
 from tests import factories
@@ -46,8 +45,8 @@ def test_a_running_check_of_a_sweep_is_stopped_for_a_person_whose_job_begins_onl
     update = factories.asked_to(Action.UPDATE, instance.id)
 
     with transaction():
-        assert attempts.heartbeat(claim).cancel_requested
-        assert attempts.claim("worker", [factories.SITE]) is None, "the check may still be acting"
+        assert factories.beaten(claim).cancel_requested
+        assert factories.claim("worker", [factories.SITE]) is None, "the check may still be acting"
     assert factories.concluded(claim, End.CANCELLED) is JobState.CANCELLED
     assert facts(check) == (JobState.CANCELLED, Cause.GAVE_WAY)
     assert factories.claimed().job_id == update.id
@@ -72,7 +71,7 @@ def test_a_check_that_gives_way_and_loses_its_lease_needs_nobody(instance: Insta
 
     factories.reaped()
     with transaction():
-        assert attempts.claim("worker", [factories.SITE]) is None, "what it started may still act"
+        assert factories.claim("worker", [factories.SITE]) is None, "what it started may still act"
     factories.reaped()
 
     assert facts(check) == (JobState.CANCELLED, Cause.GAVE_WAY)

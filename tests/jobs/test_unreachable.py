@@ -10,7 +10,6 @@ from provisioner.hosts.models import Host
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.lifecycle import LONGEST_PAUSE, Cause, End, JobState, Resolution, backoff
 from tests import factories
@@ -18,7 +17,7 @@ from tests import factories
 
 def next_claim() -> Claim | None:
     with transaction():
-        return attempts.claim("worker", [factories.SITE])
+        return factories.claim("worker", [factories.SITE])
 
 
 def host() -> Host:

@@ -91,7 +91,7 @@ def nothing_happens_of_itself(life: Life) -> Wrong:
         return
     retried = {entry.job for entry in life.of(Kind.RETRIED)}
     for job in life.jobs.values():
-        if (job.attempt > 1 and job.id not in retried) or job.cause is Cause.LEASE_LOST:
+        if (job.attempt > 1 and job.id not in retried) or job.cause in {Cause.LEASE_LOST, Cause.NOT_BEGUN}:
             yield f"job {job.id} lost its lease although nothing went wrong"
 
 
@@ -158,9 +158,10 @@ def _most(changes: Iterable[tuple[float, int]]) -> int:
 
 def slots_are_given_back(life: Life) -> Wrong:
     for (scope, owner), slots in life.tables.slots.items():
-        for job in slots:
-            if job is not None and life.jobs[job].state not in LEASED:
-                yield f"job {job} is {life.jobs[job].state} and still holds a slot of {scope} {owner}"
+        for run in slots:
+            jobs = [job for job in life.jobs.values() if job.run == run]
+            if run is not None and not any(job.state in LEASED for job in jobs):
+                yield f"run {run} has ended and still holds a slot of {scope} {owner}"
 
 
 def people_come_first(life: Life) -> Wrong:

@@ -6,8 +6,10 @@ two. Each rule that protects something is a method of its own, so that test_muta
 """
 
 from collections.abc import Iterator
+from math import ceil, inf
 
 from provisioner.instances.lifecycle import STEPS, Action, is_known, may
+from provisioner.jobs import claiming
 from provisioner.jobs.lifecycle import (
     LEASED,
     OPEN,
@@ -19,6 +21,7 @@ from provisioner.jobs.lifecycle import (
     acts_on,
     after_quiesce,
     backoff,
+    before_it_began,
     verdict,
 )
 from provisioner.jobs.recovery import AT_ONCE, LEAP
@@ -26,6 +29,7 @@ from tests.protocol.places import Places
 from tests.protocol.rows import (
     LEASE,
     QUIESCE,
+    Batch,
     Beat,
     Busy,
     Claim,
@@ -85,13 +89,16 @@ class Protocol(Places):
     def cancel(self, number: int) -> Job:
         job = self.tables.jobs[number]
         if job.state is JobState.QUEUED:
-            unsure = job.touched and not job.retry_safe and not job.background
-            self._move(job, JobState.NEEDS_ATTENTION if unsure else JobState.CANCELLED, Cause.CANCELLED)
+            self.end_before_it_begins(job)
         elif job.state in LEASED:
             job.cancel_requested = True
         else:
             raise NotAllowed
         return job
+
+    def end_before_it_begins(self, job: Job) -> None:
+        state = before_it_began(touched=job.touched, retry_safe=job.retry_safe, background=job.background)
+        self._move(job, state, Cause.GAVE_WAY if job.giving_way else Cause.CANCELLED)
 
     def resolve(self, number: int, resolution: Resolution) -> Job:
         job = self.tables.jobs[number]
@@ -109,7 +116,7 @@ class Protocol(Places):
         if job.state in LEASED and state not in LEASED:
             job.lease_until = None
         if self.frees(job.state, state):
-            self._free(job.id)
+            self.free(job)
         job.state, job.cause = state, cause
         job.finished_at = None if state in OPEN else self.now
 
@@ -124,9 +131,44 @@ class Protocol(Places):
 
     # How an attempt goes
 
-    def claim(self, owner: str, sites: list[str]) -> Claim | None:
-        job = min(self.candidates(owner, sites), key=self.turn, default=None)
-        return None if job is None else self._begin(job, owner)
+    def claim(self, owner: str, sites: list[str]) -> Batch | None:
+        """The job whose turn it is, and others that the same run can carry out."""
+        first = min(self.candidates(owner, sites), key=self.turn, default=None)
+        if first is None:
+            return None
+        jobs = [first, *self.companions(first)]
+        run, forks = next(self._runs), self.forks(first, jobs)
+        self.take_slots(SlotScope.APP, first.app, forks, run)
+        self.take_slots(SlotScope.HOST, first.host, forks, run)
+        rounds = ceil(len(jobs) / forks)
+        return Batch(tuple(self.take(job, owner, run, rounds) for job in jobs), forks)
+
+    def companions(self, first: Job) -> list[Job]:
+        others = [job for job in self.tables.jobs.values() if job is not first and self.goes_with(job, first)]
+        most = claiming.BATCH if first.retry_safe else claiming.UNREPEATABLE
+        return sorted(others, key=self.turn)[: most - 1]
+
+    def goes_with(self, job: Job, first: Job) -> bool:
+        return (
+            job.state is JobState.QUEUED
+            and self.kind(job) == self.kind(first)
+            and self.is_sociable(job)
+            and self.is_sociable(first)
+            and self.is_due(job)
+            and self.is_alone(job)
+        )
+
+    def kind(self, job: Job) -> tuple[object, ...]:
+        return job.host, job.app, job.action, job.background, job.retry_safe
+
+    def is_sociable(self, job: Job) -> bool:
+        """Whoever broke a run, or was lost with one, goes alone."""
+        return job.cause in {None, Cause.UNREACHABLE, Cause.NOT_BEGUN}
+
+    def forks(self, first: Job, jobs: list[Job]) -> int:
+        """Half of the slots that are free, so that whoever comes next finds one."""
+        free = (self.free_slots(SlotScope.APP, first.app), self.free_slots(SlotScope.HOST, first.host))
+        return min(claiming.FORKS, len(jobs), *((1 + len(slots)) // 2 for slots in free))
 
     def turn(self, job: Job) -> tuple[bool, float, int]:
         return job.background, job.queued_at, job.id
@@ -151,15 +193,23 @@ class Protocol(Places):
     def is_alone(self, job: Job) -> bool:
         return not any(other.state in LEASED for other in self._open(job.instance))
 
-    def _begin(self, job: Job, owner: str) -> Claim:
-        self.take_slot(SlotScope.APP, job.app, job)
-        self.take_slot(SlotScope.HOST, job.host, job)
+    def take(self, job: Job, owner: str, run: int, rounds: int) -> Claim:
         job.state, job.cause, job.owner, job.not_before = JobState.RUNNING, None, owner, None
         job.fence = self.tables.fences[job.instance] = self.next_fence(job)
         job.attempt += 1
-        job.lease_until, job.deadline = self.now + LEASE, self.now + job.timeout
+        job.run, job.begun = run, False
+        job.lease_until, job.deadline = self.now + LEASE, self.now + job.timeout * rounds
         job.events_emitted = job.events_stored = 0
         return Claim(job.id, job.instance, job.action, job.attempt, job.fence)
+
+    def begin(self, held: list[Claim]) -> set[int]:
+        """The turn of these in their run has come; the jobs that may begin."""
+        jobs = [(self.tables.jobs[each.job], each) for each in held]
+        admitted = [job for job, each in jobs if self.may_have_its_turn(job, each) and not job.cancel_requested]
+        for job in admitted:
+            job.begun = True
+            job.deadline = min(job.deadline or inf, self.now + job.timeout)
+        return {job.id for job in admitted}
 
     def next_fence(self, job: Job) -> int:
         return self.tables.fences[job.instance] + 1
@@ -168,6 +218,9 @@ class Protocol(Places):
         return job.fence == held.fence and job.state is JobState.RUNNING
 
     def may_beat(self, job: Job, held: Claim) -> bool:
+        return self.may_write(job, held)
+
+    def may_have_its_turn(self, job: Job, held: Claim) -> bool:
         return self.may_write(job, held)
 
     def may_tell(self, job: Job, held: Claim) -> bool:
@@ -201,17 +254,23 @@ class Protocol(Places):
         serving = instance.applied and outcome.serving
         known = untouched or is_known(job.action, failed=outcome.end is End.FAILED, serving=serving)
         again = outcome.end is End.UNREACHABLE and self.may_repeat(job, untouched=untouched)
-        state, cause = verdict(outcome.end, known=known, again=again)
+        end = self.really(job, outcome.end)
+        job.max_attempts += end is End.NOT_BEGUN
+        state, cause = verdict(end, known=known, again=again)
         gave_way = job.giving_way and state is JobState.CANCELLED
         self._move(job, state, Cause.GAVE_WAY if gave_way else cause)
         job.touched |= outcome.touched
         job.events_emitted = max(outcome.emitted, job.events_stored)
-        if acts_on(outcome.end, state):
+        if acts_on(end, state):
             job.not_before = self.now + self.pause(job, again=again)
-        if outcome.end is End.UNREACHABLE:
+        if end is End.UNREACHABLE:
             self.park(job.host)
         self._follow(job)
         return job.state
+
+    def really(self, job: Job, end: End) -> End:
+        """Who was to be stopped before its turn had come is not put back into the queue."""
+        return End.CANCELLED if end is End.NOT_BEGUN and job.cancel_requested else end
 
     def may_repeat(self, job: Job, *, untouched: bool) -> bool:
         return (untouched or job.retry_safe) and job.attempt < job.max_attempts and not job.cancel_requested
@@ -233,10 +292,13 @@ class Protocol(Places):
 
     def lose(self, job: Job) -> None:
         self._move(job, JobState.QUIESCING, Cause.LEASE_LOST)
-        job.touched = True  # for all we know
+        job.touched |= job.begun  # for all we know
         job.lease_until = self.now + QUIESCE
 
     def after_quiesce(self, job: Job) -> None:
+        if not self.had_begun(job):
+            self._put_back(job)
+            return
         state, cause = after_quiesce(
             retry_safe=job.retry_safe,
             attempt=job.attempt,
@@ -245,6 +307,16 @@ class Protocol(Places):
             background=job.background,
         )
         self._move(job, state, Cause.GAVE_WAY if job.giving_way else cause)
+
+    def had_begun(self, job: Job) -> bool:
+        return job.begun
+
+    def _put_back(self, job: Job) -> None:
+        if job.cancel_requested:
+            self.end_before_it_begins(job)
+        else:
+            self._move(job, JobState.QUEUED, Cause.NOT_BEGUN)
+            job.max_attempts += 1
 
     def recover(self) -> None:
         """What follows a restore of the database."""

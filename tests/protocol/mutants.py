@@ -1,12 +1,14 @@
 """The protocol with one rule left out each: what must not go unnoticed."""
 
+from dataclasses import replace
 from math import inf
 
-from provisioner.jobs.lifecycle import Cause, JobState, SlotScope, after_quiesce
+from provisioner.jobs.lifecycle import Cause, End, JobState, SlotScope, after_quiesce
 from tests.protocol.model import Protocol
-from tests.protocol.rows import Claim, Job
-from tests.protocol.target import Run
+from tests.protocol.rows import Batch, Claim, Job
+from tests.protocol.target import Part, Run
 from tests.protocol.worker import Slot
+from tests.protocol.world import Process
 
 
 class NoFence(Protocol):
@@ -16,8 +18,13 @@ class NoFence(Protocol):
         return job.state is JobState.RUNNING
 
 
-class HeartbeatWithoutFence(Protocol):
+class KeptWithoutFence(Protocol):
+    """Neither the heartbeat nor the turn in a run asks for the fence; each alone would be caught by the other."""
+
     def may_beat(self, job: Job, held: Claim) -> bool:
+        return job.state is JobState.RUNNING
+
+    def may_have_its_turn(self, job: Job, held: Claim) -> bool:
         return job.state is JobState.RUNNING
 
 
@@ -143,9 +150,8 @@ class SlotsIgnored(Protocol):
     def has_slot(self, scope: SlotScope, owner: str) -> bool:
         return True
 
-    def take_slot(self, scope: SlotScope, owner: str, job: Job) -> None:
-        if super().has_slot(scope, owner):
-            super().take_slot(scope, owner, job)
+    def forks(self, first: Job, jobs: list[Job]) -> int:
+        return max(1, super().forks(first, jobs))
 
 
 class HostSlotsIgnored(SlotsIgnored):
@@ -228,15 +234,81 @@ class RecoverTrusting(Protocol):
             self._move(job, JobState.QUEUED, None)
 
 
+class ForksIgnored(Protocol):
+    """A run acts on all of its instances at once, whatever slots it has."""
+
+    def claim(self, owner: str, sites: list[str]) -> Batch | None:
+        batch = super().claim(owner, sites)
+        return batch and replace(batch, forks=len(batch.claims))
+
+
+class FreedWithTheFirst(Protocol):
+    """A run gives its slots back when the first of its jobs has ended."""
+
+    def free(self, job: Job) -> None:
+        for slots in self.tables.slots.values():
+            slots[:] = [None if holder == job.run else holder for holder in slots]
+
+
+class CompanionsNotAlone(Protocol):
+    """A person's job goes along while the check that gives way still acts."""
+
+    def goes_with(self, job: Job, first: Job) -> bool:
+        queued = job.state is JobState.QUEUED and self.kind(job) == self.kind(first)
+        return queued and self.is_sociable(job) and self.is_sociable(first) and self.is_due(job)
+
+
+class CompanionsTooEarly(Protocol):
+    """Those that wait for a later time go along."""
+
+    def goes_with(self, job: Job, first: Job) -> bool:
+        queued = job.state is JobState.QUEUED and self.kind(job) == self.kind(first)
+        return queued and self.is_sociable(job) and self.is_sociable(first) and self.is_alone(job)
+
+
+class PutBackWhatHadBegun(Protocol):
+    """A lost job is begun again, although its turn had come."""
+
+    def had_begun(self, job: Job) -> bool:
+        return False
+
+
+class BegunNotWritten(Protocol):
+    def begin(self, held: list[Claim]) -> set[int]:
+        admitted = super().begin(held)
+        for number in admitted:
+            self.tables.jobs[number].begun = False
+        return admitted
+
+
+class BegunThoughCancelled(Protocol):
+    """Whose turn comes after it was cancelled begins all the same, and is put back at the end of its run."""
+
+    def really(self, job: Job, end: End) -> End:
+        return end
+
+
 class AttemptNotCounted(Protocol):
-    def _begin(self, job: Job, owner: str) -> Claim:
-        claim = super()._begin(job, owner)
+    def take(self, job: Job, owner: str, run: int, rounds: int) -> Claim:
+        claim = super().take(job, owner, run, rounds)
         job.attempt = max(1, job.attempt - 1)
         return claim
 
 
 class Unwatched(Run):
     patience = inf
+
+
+class Hasty(Run):
+    def _wait_for_turn(self, part: Part) -> Process:
+        self.asking.append(part)
+        yield 0.0
+
+
+class ActsBeforeItsTurn(Slot):
+    """A run does not wait until it is written that a job has begun."""
+
+    run_type = Hasty
 
 
 class NoWatchdog(Slot):
@@ -262,4 +334,4 @@ class ProofDatedOnArrival(Slot):
 
 PROTOCOLS = [each for each in vars().values() if isinstance(each, type) and issubclass(each, Protocol)]
 MUTANTS = [each for each in PROTOCOLS if each is not Protocol]
-SLOTS: list[type[Slot]] = [NoWatchdog, WatchdogTooPatient, ProofDatedOnArrival]
+SLOTS: list[type[Slot]] = [ActsBeforeItsTurn, NoWatchdog, WatchdogTooPatient, ProofDatedOnArrival]

@@ -87,6 +87,20 @@ def sweep(world: World, at: float) -> Process:
             asks(world, name, Action.CHECK, background=True)
 
 
+def rollout(world: World, at: float) -> Process:
+    """Somebody asks for the same of all, while some of them are being checked."""
+    yield at
+    for instance in world.protocol.tables.instances:
+        with suppress(Away):
+            if world.random.random() < 0.5:
+                asks(world, instance, Action.CHECK, background=True)
+    yield world.random.choice([0.5, 3.0, 6.0, 50.0])
+    action = world.random.choice([Action.UPDATE, Action.CHECK])
+    for instance in world.protocol.tables.instances:
+        with suppress(Away):
+            asks(world, instance, action)
+
+
 def operator(world: World, scope: DrainScope, name: str, start: float, length: float) -> Process:
     """Drains something for a while."""
     yield start

@@ -10,7 +10,7 @@ from tests.protocol.rows import PROBE_EVERY, Host, Job, Setup, Tables
 
 class Places:
     def __init__(self, setup: Setup) -> None:
-        self._numbers = count(1)  # a restored database must not give one out twice
+        self._numbers, self._runs = count(1), count(1)  # a restored database must not give one out twice
         hosts = {name: Host(site) for name, site in setup.sites.items()}
         self.now = 0.0
         self.chance = 0.5  # what spreads the pauses between attempts
@@ -22,16 +22,15 @@ class Places:
             self.allow(scope, owner, most)
 
     def has_slot(self, scope: SlotScope, owner: str) -> bool:
-        return self._free_slot(scope, owner) is not None
+        return bool(self.free_slots(scope, owner))
 
-    def _free_slot(self, scope: SlotScope, owner: str) -> int | None:
+    def free_slots(self, scope: SlotScope, owner: str) -> list[int]:
         usable = self.tables.slots[scope, owner][: self.tables.caps[scope, owner]]
-        return usable.index(None) if None in usable else None
+        return [number for number, holder in enumerate(usable) if holder is None]
 
-    def take_slot(self, scope: SlotScope, owner: str, job: Job) -> None:
-        number = self._free_slot(scope, owner)
-        assert number is not None
-        self.tables.slots[scope, owner][number] = job.id
+    def take_slots(self, scope: SlotScope, owner: str, many: int, run: int) -> None:
+        for number in self.free_slots(scope, owner)[:many]:
+            self.tables.slots[scope, owner][number] = run
 
     def allow(self, scope: SlotScope, owner: str, most: int) -> None:
         """So many at once from now on; who is in already may come to its end."""
@@ -42,9 +41,12 @@ class Places:
     def frees(self, before: JobState, after: JobState) -> bool:
         return before in LEASED and after not in LEASED
 
-    def _free(self, number: int) -> None:
-        for slots in self.tables.slots.values():
-            slots[:] = [None if holder == number else holder for holder in slots]
+    def free(self, job: Job) -> None:
+        """A run keeps its slots until the last of its jobs has ended."""
+        others = (other for other in self.tables.jobs.values() if other.run == job.run and other is not job)
+        if not any(other.state in LEASED for other in others):
+            for slots in self.tables.slots.values():
+                slots[:] = [None if holder == job.run else holder for holder in slots]
 
     def park(self, host: str) -> None:
         self.tables.hosts[host].probe_at = self.now + PROBE_EVERY

@@ -16,8 +16,9 @@ from provisioner.hosts import service as hosts
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts, events, recovery
+from provisioner.jobs import attempts, claiming, events, recovery
 from provisioner.jobs.attempts import Claim, Fenced
+from provisioner.jobs.claiming import Batch
 from provisioner.jobs.lifecycle import JobState, Resolution, SlotScope
 from provisioner.requests import service as requests
 from provisioner.workers import service as workers
@@ -40,7 +41,7 @@ NO_CLOCK = "ALTER ROLE provisioner_app IN DATABASE test RESET search_path; DROP 
 # Back to the beginning, past all triggers.
 RESET = """
     SET session_replication_role = replica;
-    DELETE FROM job_event; UPDATE slot SET job_id = NULL; DELETE FROM job; DELETE FROM drain; DELETE FROM request;
+    DELETE FROM job_event; UPDATE slot SET run_id = NULL; DELETE FROM job; DELETE FROM drain; DELETE FROM request;
     DELETE FROM audit_event; UPDATE fence SET value = 0; UPDATE host SET parked_at = NULL, probe_at = NULL;
     UPDATE fake.clock SET now = CAST(%(epoch)s AS timestamptz);
     SET session_replication_role = origin;
@@ -138,23 +139,27 @@ class Real:
         except Conflict:
             raise rows.NotAllowed from None
 
-    def claim(self, owner: str, sites: list[str]) -> Claim | None:
+    def claim(self, owner: str, sites: list[str]) -> Batch | None:
         worker, process = owner.split(":")
         with transaction():
-            return attempts.claim(worker, sites, int(process))
+            return claiming.claim(worker, sites, int(process))
+
+    def begin(self, held: list[Claim]) -> set[int]:
+        with transaction():
+            return {self._numbers[job_id] for job_id in attempts.begin(held)}
 
     def heartbeat(self, held: Claim) -> rows.Beat:
-        beat = self._fenced(lambda: attempts.heartbeat(held))
+        beat = self._fenced(lambda: factories.beaten(held))
         return rows.Beat(beat.cancel_requested, beat.past_deadline)
 
     def store(self, held: Claim, upto: int) -> None:
         said = [events.Event(counter, "verbose", "x") for counter in range(1, upto + 1)]
-        self._fenced(lambda: events.store(held, said))
+        self._fenced(lambda: factories.said(held, said))
 
     def conclude(self, held: Claim, wanted: Outcome) -> JobState:
         report = {"health": "healthy", "active_version": self._applied(held)} if wanted.serving else {}
         outcome = attempts.Outcome(wanted.end, touched=wanted.touched, report=report, events_emitted=wanted.emitted)
-        return self._fenced(lambda: instances.conclude(held, outcome))
+        return self._fenced(lambda: instances.conclude({held: outcome})[held.job_id])
 
     def _applied(self, held: Claim) -> str | None:
         release_id = db.session.get_one(Instance, held.instance_id).applied_release_id
@@ -210,8 +215,8 @@ class Real:
             "jobs": {self._numbers[row["id"]]: self._job(row) for row in _all(JOBS)},
             "fences": {self._names[row["instance_id"]]: row["value"] for row in _all("SELECT * FROM fence")},
             "slots": {
-                (row["scope"], self._names[row["owner_id"]], row["number"]): self._numbers[row["job_id"]]
-                for row in _all("SELECT * FROM slot WHERE job_id IS NOT NULL")
+                (row["scope"], self._names[row["owner_id"]], row["number"]): self._jobs_of(row["run_id"])
+                for row in _all("SELECT * FROM slot WHERE run_id IS NOT NULL")
             },
             "parked": {row["name"]: _seconds(row["probe_at"]) for row in _all("SELECT name, probe_at FROM host")},
             "instances": {
@@ -221,6 +226,9 @@ class Real:
             "drains": {(row["scope"], row["name"]) for row in _all("SELECT scope, name FROM drain")},
         }
 
+    def _jobs_of(self, run_id: UUID) -> list[int]:
+        return sorted(self._numbers[row["id"]] for row in _all(JOBS) if row["run_id"] == run_id)
+
     def _job(self, row: Any) -> dict[str, Any]:
         times = {name: _seconds(row[name]) for name in ("lease_until", "not_before", "deadline", "finished_at")}
         plain = {name: row[name] for name in PLAIN}
@@ -229,8 +237,8 @@ class Real:
 
 
 PLAIN = (
-    "state", "cause", "attempt", "max_attempts", "fence", "owner", "giving_way", "touched", "background", "retry_safe",
-    "action", "events_emitted", "events_stored",
+    "state", "cause", "attempt", "max_attempts", "fence", "owner", "giving_way", "touched", "begun",
+    "background", "retry_safe", "action", "events_emitted", "events_stored",
 )  # fmt: skip
 JOBS = "SELECT * FROM job"
 

@@ -56,6 +56,8 @@ class Job:
     finished_at: float | None = None
     owner: str | None = None
     fence: int | None = None
+    run: int = 0  # of the newest attempt
+    begun: bool = False  # its turn in that run has come
     lease_until: float | None = None
     cancel_requested: bool = False
     cause: Cause | None = None
@@ -70,6 +72,12 @@ class Claim:
     action: Action
     attempt: int
     fence: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    claims: tuple[Claim, ...]
+    forks: int
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,14 @@ class Simulation:
         choose, apps, hosts = self.random.choice, ["app1", "app2"], ["host1", "host2"]
         self._sites = ["site1", "site2"]
         states = [State.ACTIVE, State.ACTIVE, State.PLANNED]
+        crowded = self.random.random() < 0.5  # all on one host, so that many go into one run
         instances = {}
-        for number in range(self.random.randint(2, 7)):
+        for number in range(self.random.randint(2, 9)):
             state = choose(states)
-            instances[f"i{number}"] = Instance(choose(apps), choose(hosts), state, applied=state is State.ACTIVE)
-        caps = {(SlotScope.APP, app): self.random.randint(1, 3) for app in apps}
-        caps |= {(SlotScope.HOST, host): self.random.randint(1, 3) for host in hosts}
+            app, host = choose(apps[: 2 - crowded]), choose(hosts[: 2 - crowded])
+            instances[f"i{number}"] = Instance(app, host, state, applied=state is State.ACTIVE)
+        caps = {(SlotScope.APP, app): choose([1, 2, 3, 5]) for app in apps}
+        caps |= {(SlotScope.HOST, host): choose([1, 2, 3, 5]) for host in hosts}
         safe = {app: choose([SAFE, SAFE, frozenset()]) for app in apps}
         return Setup(instances, {host: choose(self._sites) for host in hosts}, caps, safe)
 
@@ -52,8 +54,8 @@ class Simulation:
             return Faults(until=ACTIVE)
         faults = Faults(
             until=ACTIVE,
-            kill=choose([0, 0.01, 0.06]),
-            pause=choose([0, 0.02, 0.08]),
+            kill=choose([0, 0.02, 0.1]),
+            pause=choose([0, 0.05, 0.2]),
             lost_reply=choose([0, 0.02, 0.1]),
             lost_bell=choose([0, 0.3]),
             doubled_bell=choose([0, 0.3]),
@@ -77,6 +79,8 @@ class Simulation:
         world.start(people.decider(world))
         if self.random.random() < 0.6:
             world.start(people.impatient(world, ACTIVE))
+        for _ in range(self.random.choice([0, 2, 5])):
+            world.start(people.rollout(world, self.random.uniform(0, ACTIVE)))
         for _ in range(self.random.choice([0, 2, 12])):
             world.start(people.sweep(world, self.random.uniform(0, ACTIVE)))
         if self.random.random() < 0.4:

@@ -4,8 +4,7 @@ More of it: PROTOCOL_EXAMPLES=2000.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +12,13 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import null, select, text
+from sqlalchemy import and_, null, text
 from sqlalchemy.exc import IntegrityError
 
-from provisioner.db import db
 from provisioner.embedded.layout import Layout
 from provisioner.hosts import service as hosts
-from provisioner.jobs import attempts, events, recovery, service as jobs
+from provisioner.jobs import attempts, claiming, events, recovery, service as jobs
+from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.models import Job
 from tests.conftest import superuser
 from tests.protocol.real import Real, clock
@@ -50,25 +49,20 @@ def test_the_service_does_what_the_model_does(real: Real) -> None:
     )
 
 
-def current(held: attempts.Claim) -> attempts.Claim:
-    """The same claim with the fence that its job has now, whoever has it."""
-    return replace(held, fence=db.session.scalar(select(Job.fence).where(Job.id == held.job_id)))
-
-
-def unfenced(verb: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda held, *more, **options: verb(current(held), *more, **options)
+def without_fence(held: Collection[attempts.Claim]) -> Any:
+    return and_(Job.id.in_([each.job_id for each in held]), Job.state == JobState.RUNNING)
 
 
 def claim_without(condition: str, instead: str = "") -> tuple[Any, str, Any]:
-    assert condition in attempts.CLAIM.text
-    return attempts, "CLAIM", text(attempts.CLAIM.text.replace(condition, instead))
+    assert condition in claiming.CLAIM.text
+    return claiming, "CLAIM", text(claiming.CLAIM.text.replace(condition, instead))
 
 
 MUTANTS = {
-    "conclude without fence": (attempts, "conclude", unfenced(attempts.conclude)),
-    "heartbeat without fence": (attempts, "heartbeat", unfenced(attempts.heartbeat)),
-    "events without fence": (events, "store", unfenced(events.store)),
+    "attempts without fence": (attempts, "running", without_fence),
+    "events without fence": (events, "running", without_fence),
     "no quiesce": (recovery, "_quiesce", recovery._after_quiesce),
+    "what had begun is put back": (recovery, "_after_quiesce", recovery._put_back),
     "no leap": (recovery, "LEAP", 0),
     "nobody is parked": (hosts, "park", lambda _: None),
     "newcomers do not wait": (jobs, "_still_acting", lambda _: null()),
@@ -76,6 +70,9 @@ MUTANTS = {
     "parked hosts are claimed for": claim_without("host.parked_at IS NULL", "true"),
     "pauses are ignored": claim_without("AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())"),
     "sweeps are not behind": claim_without("ORDER BY job.background, ", "ORDER BY "),
+    "others of its instance may act": claim_without("WHERE acting.state IN", "WHERE false AND acting.state IN"),
+    "a run takes all slots": claim_without("/ 2", "/ 1"),
+    "who was lost goes along": claim_without("cause IN ('unreachable', 'not_begun')", "cause IS NOT NULL"),
     "the service is not drained": claim_without("scope = 'service' OR "),
 }
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from provisioner.db import db, transaction
 from provisioner.instances import service as instances
-from provisioner.jobs import attempts, recovery
+from provisioner.jobs import recovery
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End
 from tests import factories
@@ -21,14 +21,14 @@ CLAIMERS, JOBS = 8, 24
 HELD = text("""
     SELECT slot.scope, count(*) AS held, max(coalesce(host.slots, (app.manifest ->> 'concurrency')::integer)) AS most
     FROM slot LEFT JOIN host ON host.id = slot.owner_id LEFT JOIN app ON app.id = slot.owner_id
-    WHERE slot.job_id IS NOT NULL GROUP BY slot.scope, slot.owner_id
+    WHERE slot.run_id IS NOT NULL GROUP BY slot.scope, slot.owner_id
 """)
 RUNNING = text("SELECT count(*) FROM job WHERE state IN ('running', 'quiescing')")
 EXPIRE = text("""
     UPDATE job SET lease_until = clock_timestamp()
     WHERE id IN (SELECT id FROM job WHERE lease_until IS NOT NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 """)
-SLOTS = text("SELECT count(*) FROM slot WHERE job_id IS NOT NULL")
+SLOTS = text("SELECT count(*) FROM slot WHERE run_id IS NOT NULL")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_many_claimers_at_once_keep_every_cap_and_do_every_job_once(app: Flask, 
     def work() -> None:
         while waiting():
             with transaction():
-                claim = attempts.claim("worker", [factories.SITE])
+                claim = factories.claim("worker", [factories.SITE])
             held.extend(caps())
             if claim:
                 claims.append(claim)
@@ -85,14 +85,14 @@ def test_claimers_reapers_and_cancellers_at_once_lose_no_slot(app: Flask, queue:
     def work(chance: random.Random) -> None:
         for _ in range(15):
             with transaction():
-                claim = attempts.claim("worker", [factories.SITE])
+                claim = factories.claim("worker", [factories.SITE])
             if claim and chance.random() < 0.6:
                 settle(claim, Outcome(chance.choice(ends), touched=True, report={}, events_emitted=0))
 
     def settle(claim: Claim, outcome: Outcome) -> None:
         try:
             with transaction():
-                instances.conclude(claim, outcome)
+                instances.conclude({claim: outcome})
         except Fenced:
             db.session.rollback()
 

@@ -20,6 +20,9 @@ SETUP = Setup(
         "i1": Instance("app1", "host2", State.PLANNED, applied=False),
         "i2": Instance("app2", "host1"),
         "i3": Instance("app2", "host2", State.FAILED, applied=False),
+        "i4": Instance("app1", "host1"),
+        "i5": Instance("app2", "host1"),
+        "i6": Instance("app2", "host1"),
     },
     sites=SITES,
     caps={
@@ -49,6 +52,7 @@ class Twins(RuleBasedStateMachine):
         super().__init__()
         self.real, self.model = real, Protocol(SETUP)
         self.claims: list[tuple[Any, Any]] = []
+        self.batch: tuple[Any, Any] | None = None  # the newest
         real.reset()
 
     def both(self, act: Callable[[Any], Any]) -> tuple[Any, Any]:
@@ -67,15 +71,27 @@ class Twins(RuleBasedStateMachine):
 
     @rule(owner=owners, sites=served)
     def claim(self, owner: str, sites: list[str]) -> None:
-        claims = self.both(lambda twin: twin.claim(owner, sites))
-        if claims[0]:
-            self.claims.append(claims)
+        batches = self.both(lambda twin: twin.claim(owner, sites))
+        if batches[0]:
+            self.claims += zip(batches[0].claims, batches[1].claims, strict=True)
+            self.batch = batches
 
     @rule()
     def fill(self) -> None:
         """Whoever is free takes something."""
         for owner in ("w1:1", "w2:1"):
             self.claim(owner, ["site1", "site2"])
+
+    @rule(names=st.lists(names, max_size=7, unique=True), action=actions)
+    def ask_many(self, names: list[str], action: Action) -> None:
+        for name in names:
+            self.ask(name, action)
+
+    @precondition(lambda self: self.batch)
+    @rule(some=st.integers(1, 3))
+    def begin(self, some: int) -> None:
+        """The turn of the first few in the newest run comes."""
+        self.both(lambda twin: twin.begin(self.batch[twin is self.model].claims[:some]))
 
     @precondition(lambda self: self.claims)
     @rule(which=newest)
@@ -150,9 +166,11 @@ class Twins(RuleBasedStateMachine):
         if not self.claims:
             return
         lost = self.claims[-1]
+        self.begin(3)
         self.fall_silent()
         self.wait(31.0)
         self.reap()
+        self.ask("i4", Action.CHECK)
         self.fill()
         self.both(lambda twin: twin.store(lost[twin is self.model], 7))
         self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
@@ -212,8 +230,8 @@ def comparable(answer: Any) -> Any:
         return type(answer), answer.args
     if isinstance(answer, Job):
         return answer.id
-    if hasattr(answer, "fence"):
-        return answer.attempt, answer.fence, answer.action
+    if hasattr(answer, "forks"):
+        return answer.forks, [(each.attempt, each.fence, each.action) for each in answer.claims]
     return answer
 
 
@@ -225,10 +243,10 @@ def seen(model: Protocol) -> dict[str, Any]:
         "jobs": {job.id: {name: getattr(job, name) for name in columns} for job in tables.jobs.values()},
         "fences": tables.fences,
         "slots": {
-            (scope, owner, number): job
+            (scope, owner, number): sorted(job.id for job in tables.jobs.values() if job.run == run)
             for (scope, owner), slots in tables.slots.items()
-            for number, job in enumerate(slots, start=1)
-            if job is not None
+            for number, run in enumerate(slots, start=1)
+            if run is not None
         },
         "parked": {name: host.probe_at for name, host in tables.hosts.items()},
         "instances": {name: (row.state, row.applied) for name, row in tables.instances.items()},

@@ -1,16 +1,18 @@
-"""A process of a worker: takes one job for each bell and sees it to its end, as worker.tasks and worker.follow do."""
+"""A process of a worker: takes a batch for each bell and sees it to its end, as worker.tasks and worker.follow do."""
 
+from collections.abc import Collection
 from itertools import count
 
-from provisioner.jobs.lifecycle import End, JobState
+from provisioner.jobs.lifecycle import End
 from tests.protocol.model import Protocol
-from tests.protocol.rows import HEARTBEAT, PATIENCE, Beat, Claim, Fenced, Outcome
-from tests.protocol.target import Run
+from tests.protocol.rows import HEARTBEAT, PATIENCE, Batch, Beat, Claim, Fenced, Outcome
+from tests.protocol.target import Part, Run
 from tests.protocol.world import Away, Kind, Process, World
 
 STEP = 0.1
+LISTEN = 0.3
 CONCLUDE_FOR = 600.0
-PAUSES = [3.0, 20.0, 35.0, 58.0, 75.0, 100.0, 200.0]
+PAUSES = [3.0, 20.0, 35.0, 58.5, 58.5, 75.0, 100.0, 200.0]
 
 
 class Lost(Exception):
@@ -42,10 +44,13 @@ class Slot:
             self._run.die()
         self._work = self._run = None
 
-    def _step(self, work: Process) -> None:
+    def _step(self, work: Process, *, listening: bool = False) -> None:
         faults, now = self._world.faults, self._world.now
         if work is not self._work:
             return  # it was killed
+        if listening:  # nothing has happened since
+            self._go_on(work)
+            return
         if self._world.happens(faults.kill):
             self._world.note(Kind.FAULT, more=f"{self.owner} is killed")
             self.kill()
@@ -63,81 +68,124 @@ class Slot:
         if pause is None:
             self._work = self._run = None
         else:
-            self._world.at(self._world.now + pause, lambda: self._step(work))
+            self._world.at(self._world.now + pause, lambda: self._step(work, listening=pause == LISTEN))
 
     def _take_one(self) -> Process:
         try:
-            held = self._world.transaction(self.owner, self._claim)
-            if held:
-                yield from self._carry_out(held)
+            batch = self._world.transaction(self.owner, self._claim)
+            if batch:
+                yield from self._carry_out(batch)
         except (Away, Fenced, Lost):
             if self._run:
                 yield from self._run.kill()
 
-    def _claim(self, protocol: Protocol) -> Claim | None:
-        held = protocol.claim(self.owner, self.sites)
-        if held:
+    def _claim(self, protocol: Protocol) -> Batch | None:
+        batch = protocol.claim(self.owner, self.sites)
+        for held in batch.claims if batch else ():
             host = protocol.tables.jobs[held.job].host
             self._world.note(
                 Kind.CLAIMED, job=held.job, instance=held.instance, fence=held.fence, host=host, more=self.owner
             )
-        return held
+        return batch
 
-    def _carry_out(self, held: Claim) -> Process:
+    def _carry_out(self, batch: Batch) -> Process:
         claimed_at = self._world.now
         yield STEP
         asked = self._world.now
         try:
-            self._beat(held)
+            self._beat(batch.claims)
         except Away:
-            yield from self._conclude(held, Outcome(End.BROKEN, touched=False))
+            yield from self._conclude({held: Outcome(End.BROKEN, touched=False) for held in batch.claims})
             return
         self._proven = asked
         yield STEP
-        self._run = self.run_type(self._world, held, claimed_at, self.dated(asked))
+        self._run = run = self.run_type(self._world, batch, claimed_at, self.dated(asked))
         self._beaten = self._world.now
-        yield from self._conclude(held, (yield from self._follow(held, self._run)))
+        self._open = list(run.parts)
+        yield from self._follow(run)
 
     def dated(self, asked: float) -> float:
         """From when on a proof counts: the question is older than the lease that answers it."""
         return asked
 
-    def _follow(self, held: Claim, run: Run) -> "Process":
-        end = None
-        while end is None:
-            yield max(STEP, self._beaten + HEARTBEAT - self._world.now if run.end is None else 0.0)
+    def _follow(self, run: Run) -> Process:
+        while not run.is_over:
+            yield STEP if run.asking else LISTEN
             if run.gave_up:
                 raise Lost
-            end = run.end
-            if end is None and self._world.now >= self._beaten + HEARTBEAT:
-                end = yield from self._keep(held, run)
-        yield from self._tell(held, run)
-        return Outcome(end, touched=run.touched, emitted=run.told)
+            self._let_begin(run)
+            if not run.is_over and self._world.now >= self._beaten + HEARTBEAT:
+                yield from self._keep(run)
+            if left_early := [part for part in self._open if part.end and not run.is_over]:
+                yield from self._end(left_early)
+        if run.broke:
+            yield from run.kill()
+        run.break_off(End.BROKEN)
+        yield from self._end(self._open)
 
-    def _keep(self, held: Claim, run: Run) -> "Process":
-        """A heartbeat; the end, if that is what it says."""
-        asked = self._world.now
+    def _let_begin(self, run: Run) -> None:
+        """Whose turn has come begins once that is written; who was cancelled meanwhile does not."""
+        asking = [part for part in run.asking if not part.refused]
+        if not asking:
+            return
         try:
-            beat = self._beat(held)
+            admitted = self._world.transaction(
+                self.owner, lambda protocol: protocol.begin([part.held for part in asking])
+            )
         except Away:
             self._still_ours()
-            return None
+            return
+        run.asking.clear()
+        for part in asking:
+            part.begun = part.held.job in admitted
+            part.refused = not part.begun
+
+    def _keep(self, run: Run) -> Process:
+        """A heartbeat, and what it asks to be stopped."""
+        asked = self._world.now
+        try:
+            beats = self._beat([part.held for part in self._open])
+        except Away:
+            self._still_ours()
+            return
         yield STEP
         self._proven, self._beaten = self.dated(asked), self._world.now
         run.prove(self.dated(asked))
-        if beat.cancel_requested or beat.past_deadline:
+        going = [part for part in self._open if part.end is None]
+        stopping = [part for part in going if not part.ending and self._is_to_stop(run, part, beats[part.held.job])]
+        if stopping and all(part.ending for part in going):
             yield from run.kill()
-            return End.CANCELLED if beat.cancel_requested else End.DEADLINE
-        return None
+            run.break_off(End.BROKEN)
+        else:
+            for part in stopping:
+                yield from run.stop(part)
 
-    def _beat(self, held: Claim) -> Beat:
-        return self._world.transaction(self.owner, lambda protocol: protocol.heartbeat(held))
+    def _is_to_stop(self, run: Run, part: Part, beat: Beat) -> bool:
+        if beat.cancel_requested:
+            part.ending = End.CANCELLED
+        elif beat.past_deadline:
+            somebody_began = any(each.begun for each in run.parts)
+            part.ending = End.DEADLINE if part.begun or not somebody_began else End.NOT_BEGUN
+        return part.ending is not None
 
-    def _tell(self, held: Claim, run: Run) -> Process:
+    def _beat(self, held: Collection[Claim]) -> dict[int, Beat]:
+        return self._world.transaction(
+            self.owner, lambda protocol: {each.job: protocol.heartbeat(each) for each in held}
+        )
+
+    def _end(self, parts: list[Part]) -> Process:
+        for part in parts:
+            yield from self._tell(part)
+        self._open = [part for part in self._open if part not in parts]
+        yield from self._conclude(
+            {part.held: Outcome(part.end, touched=part.touched, emitted=part.told) for part in parts}
+        )
+
+    def _tell(self, part: Part) -> Process:
         while True:
             yield STEP
             try:
-                self._world.transaction(self.owner, lambda protocol: protocol.store(held, run.told))
+                self._world.transaction(self.owner, lambda protocol: protocol.store(part.held, part.told))
             except Away:
                 self._still_ours()
             else:
@@ -147,12 +195,12 @@ class Slot:
         if self._world.now - self._proven > PATIENCE:
             raise Lost
 
-    def _conclude(self, held: Claim, outcome: Outcome) -> Process:
+    def _conclude(self, outcomes: dict[Claim, Outcome]) -> Process:
         give_up = self._world.now + CONCLUDE_FOR
         for attempt in count(1):
             yield STEP
             try:
-                self._world.transaction(self.owner, lambda protocol: self._write_end(protocol, held, outcome))
+                self._world.transaction(self.owner, lambda protocol: self._write_ends(protocol, outcomes))
             except Away:
                 if self._world.now > give_up:
                     return
@@ -162,10 +210,13 @@ class Slot:
             else:
                 return
 
-    def _write_end(self, protocol: Protocol, held: Claim, outcome: Outcome) -> JobState:
-        state = protocol.conclude(held, outcome)
-        host = protocol.tables.jobs[held.job].host
-        self._world.note(
-            Kind.CONCLUDED, job=held.job, instance=held.instance, fence=held.fence, host=host, more=outcome.end
-        )
-        return state
+    def _write_ends(self, protocol: Protocol, outcomes: dict[Claim, Outcome]) -> None:
+        """Of those that are still ours; Fenced if none is."""
+        ours = [held for held in outcomes if protocol.may_conclude(protocol.tables.jobs[held.job], held)]
+        if not ours:
+            raise Fenced
+        for held in ours:
+            protocol.conclude(held, outcomes[held])
+            host = protocol.tables.jobs[held.job].host
+            facts = {"job": held.job, "instance": held.instance, "fence": held.fence, "host": host}
+            self._world.note(Kind.CONCLUDED, **facts, more=outcomes[held].end)

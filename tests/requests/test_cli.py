@@ -12,7 +12,6 @@ from provisioner.administrations.models import Administration
 from provisioner.db import db, transaction
 from provisioner.errors import Conflict, Invalid
 from provisioner.instances.models import Instance
-from provisioner.jobs import attempts
 from provisioner.jobs.lifecycle import End
 from provisioner.requests.cli import request
 from tests import factories
@@ -109,6 +108,6 @@ def work(end: End) -> None:
     claim = None
     while claim is None:
         with transaction():
-            claim = attempts.claim("worker", [factories.SITE])
+            claim = factories.claim("worker", [factories.SITE])
         time.sleep(0.05)
     factories.concluded(claim, end)

@@ -36,7 +36,7 @@ def python(name: str, script: str) -> dict[str, Any]:
 
 
 def heard(run: Run, enough: Callable[[list[dict[str, Any]]], bool] = lambda _: False) -> list[dict[str, Any]]:
-    """What a run says until it falls silent, or has said enough."""
+    """What a run says until it falls silent, or has said enough; every instance may begin as soon as it asks."""
     messages: list[dict[str, Any]] = []
     give_up = time.monotonic() + 120
     while time.monotonic() < give_up and not enough(messages):
@@ -44,6 +44,10 @@ def heard(run: Run, enough: Callable[[list[dict[str, Any]]], bool] = lambda _: F
         run.prove(time.monotonic())
         if said is None:
             return messages
-        messages += said
+        for message in said:
+            if "begin" in message:
+                run.admit([message["begin"]])
+            else:
+                messages.append(message)
     assert enough(messages), "waited too long"
     return messages

@@ -8,12 +8,13 @@ from provisioner.db import transaction
 from provisioner.instances import service as instances
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs.attempts import Claim, Outcome
+from provisioner.jobs.claiming import Batch
 from worker.follow import Follower
 from worker.run import Stopped
 
 INSTANCE = "abc"
 SECRET = "sup3rsecretvalue"
-SUCCESS = {"end": "successful", "unreachable": False}
+SUCCESS = {"end": "successful", "looked": True, "failed": [], "unreachable": []}
 
 
 ORDER = RunOrder("", "", servers={}, instances={INSTANCE: {}}, secrets=(SECRET,), changed=False)
@@ -29,6 +30,8 @@ class Script:
         self._chunks = list(chunks)
         self._killed = False
         self.proofs: list[float] = []
+        self.admitted: list[str] = []
+        self.refused: list[str] = []
 
     def messages(self, _timeout: float) -> Iterator[dict[str, Any]] | None:
         return iter(self._chunks.pop(0)) if self._chunks else None
@@ -36,6 +39,17 @@ class Script:
     def prove(self, asked: float) -> None:
         assert not self._killed
         self.proofs.append(asked)
+
+    def admit(self, names: list[str]) -> None:
+        self.admitted += names
+
+    def refuse(self, names: list[str]) -> None:
+        self.refused += names
+
+    def stop_some(self, names: list[str]) -> None:
+        """The killed are told of as soon as it is listened to."""
+        what = {"processes": [], "left": 0, "seconds": 0.1}
+        self._chunks.insert(0, [{"stopped": name, "what": what} for name in names])
 
     def kill(self) -> None:
         self._killed = True
@@ -45,21 +59,33 @@ class Script:
         return self.stopped
 
 
-def said(counter: int, host: str = INSTANCE, **result: Any) -> dict[str, Any]:
+def said(host: str = INSTANCE, **result: Any) -> dict[str, Any]:
     texts = dict.fromkeys(("stdout", "play", "role", "task"), "")
-    return {"counter": counter, "kind": "runner_on_ok", "host": host, "changed": False, "result": result, **texts}
+    return {"kind": "runner_on_ok", "host": host, "changed": False, "result": result, **texts}
+
+
+def began(task: str, **more: Any) -> dict[str, Any]:
+    return said() | {"kind": "runner_on_start", "task": task} | more
+
+
+def begin(name: str = INSTANCE) -> dict[str, Any]:
+    """A task wants to act on the instance."""
+    return {"begin": name}
 
 
 def followed(claim: Claim, *chunks: list[dict[str, Any]]) -> Outcome:
-    return follower(claim, Script(*chunks)).follow()
+    return only(follower(claim, Script(*chunks)))
 
 
-def follower(claim: Claim, script: Script) -> Follower:
-    return Follower(claim, script, ORDER, 40, time.monotonic())
+def only(following: Follower) -> Outcome:
+    """What came of the one job of a run."""
+    [outcomes] = following.follow()
+    [outcome] = outcomes.values()
+    return outcome
 
 
-def began(counter: int, task: str, **more: Any) -> dict[str, Any]:
-    return said(counter) | {"kind": "runner_on_start", "task": task} | more
+def follower(claim: Claim, script: Script, patience: float = 40) -> Follower:
+    return Follower(Batch((claim,), forks=1), script, ORDER, patience, time.monotonic())
 
 
 def cancelled(claim: Claim, *chunks: list[dict[str, Any]], stopped: Stopped) -> Outcome:
@@ -67,4 +93,4 @@ def cancelled(claim: Claim, *chunks: list[dict[str, Any]], stopped: Stopped) -> 
         instances.cancel(claim.job_id, "test")
     script = Script(*chunks)
     script.stopped = stopped
-    return follower(claim, script).follow()
+    return only(follower(claim, script))

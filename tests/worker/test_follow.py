@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -14,24 +15,26 @@ from provisioner.jobs.attempts import Beat, Claim
 from provisioner.jobs.events import Cursor
 from provisioner.jobs.lifecycle import End
 from tests import factories
-from tests.worker.script import ORDER, SECRET, SUCCESS, Script, began, followed, follower, said
+from tests.worker.script import INSTANCE, SECRET, SUCCESS, Script, began, followed, follower, only, said
 from worker import follow
-from worker.follow import Follower, Lost
+from worker.follow import Lost
+
+SILENT = {"end": "failed", "looked": True, "failed": [], "unreachable": [INSTANCE]}
 
 
 def test_a_run_that_never_reached_the_instance_has_not_succeeded(claim: Claim) -> None:
-    outcome = followed(claim, [said(1, host="local"), SUCCESS])
+    outcome = followed(claim, [said("local"), SUCCESS])
 
     assert (outcome.end, outcome.touched) == (End.BROKEN, False)
 
 
 def test_a_run_that_ends_without_a_word_is_broken(claim: Claim) -> None:
-    assert followed(claim, [said(1)]).end is End.BROKEN
+    assert followed(claim, [said()]).end is End.BROKEN
 
 
 @pytest.mark.usefixtures("at_every_turn")
 def test_a_run_that_has_ended_is_kept_although_a_heartbeat_falls_due(claim: Claim) -> None:
-    outcome = followed(claim, [said(1), SUCCESS])
+    outcome = followed(claim, [said(), SUCCESS])
 
     assert outcome.end is End.SUCCEEDED
     assert len(events.after(claim.job_id, Cursor())) == 1
@@ -42,19 +45,19 @@ def test_what_was_said_before_a_run_was_killed_still_counts(claim: Claim) -> Non
     with transaction():
         instances.cancel(claim.job_id, "test")
 
-    outcome = followed(claim, [said(1, host="local")], [said(2)])
+    outcome = followed(claim, [said("local")], [said()])
 
     assert (outcome.end, outcome.touched, outcome.events_emitted) == (End.CANCELLED, True, 2)
 
 
 def test_a_run_that_took_too_much_memory_ends_with_that_cause(claim: Claim) -> None:
-    outcome = follower(claim, Script([said(1)], out_of_memory=True)).follow()
+    outcome = only(follower(claim, Script([said()], out_of_memory=True)))
 
     assert outcome.end is End.OUT_OF_MEMORY
 
 
 def test_a_run_that_ansible_could_not_begin_says_why(claim: Claim) -> None:
-    outcome = followed(claim, [{"end": "error", "unreachable": False, "reason": "No space left on device"}])
+    outcome = followed(claim, [{"end": "error", "reason": "No space left on device"}])
 
     assert (outcome.end, outcome.touched) == (End.BROKEN, False)
     assert outcome.report == {"reason": "No space left on device"}
@@ -70,61 +73,61 @@ def test_a_run_that_ansible_could_not_begin_says_why(claim: Claim) -> None:
 def test_a_host_that_is_there_but_does_not_let_us_in_is_told_from_one_that_is_not(
     claim: Claim, words: str, end: End
 ) -> None:
-    refused = said(2, msg=words) | {"kind": "runner_on_unreachable"}
+    refused = said(msg=words) | {"kind": "runner_on_unreachable"}
 
-    outcome = followed(claim, [began(1, "Copy"), refused, {"end": "failed", "unreachable": True}])
+    outcome = followed(claim, [began("Copy"), refused, SILENT])
 
     assert (outcome.end, outcome.touched) == (end, False)
 
 
 def test_a_run_that_ended_itself_for_want_of_proof_is_left_to_the_reaper(claim: Claim) -> None:
     with pytest.raises(Lost):
-        follower(claim, Script([said(1)], gave_up=True)).follow()
+        only(follower(claim, Script([said()], gave_up=True)))
 
 
 @pytest.mark.usefixtures("at_every_turn")
 def test_a_proof_is_as_old_as_the_question_that_the_database_answered(
     claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script, answered = Script([said(1)], [SUCCESS]), []
+    script, answered = Script([said()], [SUCCESS]), []
 
-    def slow(held: Claim) -> Beat:
+    def slow(held: list[Claim]) -> dict[UUID, Beat]:
         answered.append(time.monotonic())
         return heartbeat(held)
 
     heartbeat = attempts.heartbeat
     monkeypatch.setattr(attempts, "heartbeat", slow)
-    follower(claim, script).follow()
+    only(follower(claim, script))
 
     assert script.proofs
     assert all(proof <= at for proof, at in zip(script.proofs, answered, strict=False))
 
 
 def test_a_report_is_cleaned_like_any_event(claim: Claim) -> None:
-    outcome = followed(claim, [said(1, prov_report={"cause": f"a\0b {SECRET}"}), SUCCESS])
+    outcome = followed(claim, [said(prov_report={"cause": f"a\0b {SECRET}"}), SUCCESS])
 
     assert outcome.report == {"cause": "ab ********"}
 
 
 @pytest.mark.parametrize("report", ["text", ["list"], 7])
 def test_a_report_that_is_none_is_no_reason_to_stop(claim: Claim, report: Any) -> None:
-    assert followed(claim, [said(1, prov_report=report), SUCCESS]).report == {}
+    assert followed(claim, [said(prov_report=report), SUCCESS]).report == {}
 
 
 @pytest.mark.parametrize(
     "odd", ["caf\udce9", 2**70, float("1e300"), float("nan"), float("-inf"), [[[["deep"]]]], "\x1b[31mred\0"]
 )
 def test_odd_results_are_stored(claim: Claim, odd: Any) -> None:
-    followed(claim, [said(1, msg=odd), SUCCESS])
+    followed(claim, [said(msg=odd), SUCCESS])
 
     assert len(events.after(claim.job_id, Cursor())) == 1
 
 
 def test_an_outcome_is_concluded_as_it_was_followed(claim: Claim) -> None:
-    outcome = followed(claim, [said(1, prov_report={"health": "healthy", "active_version": "2.0"}), SUCCESS])
+    outcome = followed(claim, [said(prov_report={"health": "healthy", "active_version": "2.0"}), SUCCESS])
 
     with transaction():
-        instances.conclude(claim, outcome)
+        instances.conclude({claim: outcome})
 
     job = factories.job(claim.job_id)
     assert (job.state, job.events_emitted, job.events_stored) == ("succeeded", 1, 1)
@@ -139,8 +142,7 @@ class Flood(Script):
         self.asked += 1
         if self.asked > 20:
             return super().messages(_timeout)
-        first = (self.asked - 1) * follow.FLUSH_AT
-        return iter([said(first + each) for each in range(1, follow.FLUSH_AT + 1)])
+        return iter([said() for _ in range(follow.FLUSH_AT)])
 
 
 def test_while_the_database_is_away_a_run_is_not_listened_to(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +158,7 @@ def test_while_the_database_is_away_a_run_is_not_listened_to(claim: Claim, monke
 
     monkeypatch.setattr(follow.events, "store", away)
 
-    outcome = Follower(claim, flood, ORDER, 40, time.monotonic()).follow()
+    outcome = only(follower(claim, flood))
 
     assert heard_while_away[:5] == [1, 1, 1, 1, 1]
     assert (outcome.end, outcome.events_emitted) == (End.SUCCEEDED, 20 * follow.FLUSH_AT)
@@ -172,4 +174,4 @@ def test_a_run_that_ended_while_the_database_was_away_too_long_is_left_to_the_re
     monkeypatch.setattr(follow.events, "store", away)
 
     with pytest.raises(Lost):
-        Follower(claim, Flood(), ORDER, 0.5, time.monotonic()).follow()
+        only(follower(claim, Flood(), patience=0.5))

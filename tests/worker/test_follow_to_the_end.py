@@ -7,10 +7,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from provisioner.db import transaction
+from provisioner.instances import service as instances
 from provisioner.jobs import events
 from provisioner.jobs.attempts import Claim, Fenced
 from provisioner.jobs.lifecycle import End
-from tests.worker.script import INSTANCE, SECRET, SUCCESS, began, cancelled, followed, said
+from tests.worker.script import (
+    INSTANCE,
+    SECRET,
+    SUCCESS,
+    Script,
+    began,
+    begin,
+    cancelled,
+    followed,
+    follower,
+    only,
+    said,
+)
 from worker import follow
 from worker.run import Stopped
 
@@ -21,7 +34,7 @@ def test_a_cancel_is_heard_between_heartbeats_and_says_what_was_stopped(
     monkeypatch.setattr(follow, "LOOK", 0)
     killed = Stopped([("sh", f"sh -c {SECRET}\0\x1b[31m"), ("cat", "cat " + "x" * 1000)], left=0, seconds=0.26)
 
-    outcome = cancelled(claim, [said(1)], [began(2, f"Copy {SECRET}")], stopped=killed)
+    outcome = cancelled(claim, [said()], [began(f"Copy {SECRET}")], stopped=killed)
 
     assert outcome.end is End.CANCELLED
     shell, cat = outcome.stopped["processes"]
@@ -34,7 +47,17 @@ def test_a_cancel_is_heard_between_heartbeats_and_says_what_was_stopped(
 @pytest.mark.usefixtures("at_every_turn")
 @pytest.mark.parametrize(("left", "touched"), [(0, False), (1, True)])
 def test_what_could_not_be_killed_may_still_touch_the_instance(claim: Claim, left: int, touched: bool) -> None:
-    outcome = cancelled(claim, [said(1, host="local")], stopped=Stopped([], left, seconds=5))
+    class Cancelled(Script):
+        """Somebody cancels the job when its turn has come."""
+
+        def admit(self, names: list[str]) -> None:
+            with transaction():
+                instances.cancel(claim.job_id, "test")
+
+    script = Cancelled([begin()], [said("local")])
+    script.stopped = Stopped([], left, seconds=5)
+
+    outcome = only(follower(claim, script))
 
     assert outcome.touched is touched
 
@@ -46,7 +69,7 @@ def test_a_run_beyond_its_deadline_is_stopped_like_one_that_is_cancelled(
     with transaction() as session:
         session.execute(text("UPDATE job SET deadline = clock_timestamp() - interval '1 second'"))
 
-    outcome = followed(claim, [said(1)], [said(2)])
+    outcome = followed(claim, [said()], [said()])
 
     assert (outcome.end, outcome.stopped["left"]) == (End.DEADLINE, 0)
 
@@ -59,7 +82,7 @@ def test_an_attempt_that_was_overtaken_learns_of_it_between_heartbeats(
         session.execute(text("UPDATE job SET fence = fence + 1"))
 
     with pytest.raises(Fenced):
-        followed(claim, [said(1)], [SUCCESS])
+        followed(claim, [said()], [SUCCESS])
 
 
 def test_a_success_that_was_told_before_the_run_was_stopped_is_one(
@@ -67,7 +90,7 @@ def test_a_success_that_was_told_before_the_run_was_stopped_is_one(
 ) -> None:
     monkeypatch.setattr(follow, "LOOK", 0)
 
-    outcome = cancelled(claim, [said(1)], [said(2), SUCCESS], stopped=Stopped([], left=0, seconds=0.1))
+    outcome = cancelled(claim, [said()], [said(), SUCCESS], stopped=Stopped([], left=0, seconds=0.1))
 
     assert outcome.end is End.SUCCEEDED
 
@@ -81,6 +104,6 @@ def test_how_a_run_ended_is_told_although_its_last_words_cannot_be_kept(
     monkeypatch.setattr(events, "store", refuse)
     monkeypatch.setattr(follow, "LAST_WORDS", 0.3)
 
-    outcome = followed(claim, [said(1), SUCCESS])
+    outcome = followed(claim, [said(), SUCCESS])
 
     assert (outcome.end, outcome.events_emitted) == (End.SUCCEEDED, 1)

@@ -74,7 +74,7 @@ START = ("start", INSTANCE, "ansible.builtin.command", "")
 def test_an_instance_counts_as_touched_unless_that_is_impossible(
     steps: list[tuple[str, str, str, str]], touched: bool
 ) -> None:
-    assert heard(*steps).touched is touched
+    assert heard(*steps).touched(INSTANCE) is touched
 
 
 def test_a_task_that_had_begun_and_not_ended_is_under_way() -> None:
@@ -84,5 +84,5 @@ def test_a_task_that_had_begun_and_not_ended_is_under_way() -> None:
 
 
 def test_a_run_reaches_its_instance_also_where_only_the_controller_acts() -> None:
-    assert heard(("ok", INSTANCE, "debug", "")).reached
-    assert not heard(("ok", SERVER, "debug", "")).reached
+    assert heard(("ok", INSTANCE, "debug", "")).reached == {INSTANCE}
+    assert heard(("ok", SERVER, "debug", "")).reached == set()

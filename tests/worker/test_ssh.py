@@ -53,7 +53,7 @@ class Played:
     def heard(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             if "end" not in message:
-                self.progress.hear(Event(**message))
+                self.progress.hear(Event(counter=0, **message))
 
     def play(self) -> "Played":
         began = time.monotonic()
@@ -65,6 +65,14 @@ class Played:
         return self
 
     @property
+    def touched(self) -> bool:
+        return self.progress.touched(INSTANCE)
+
+    @property
+    def not_admitted(self) -> bool:
+        return INSTANCE in self.progress.not_admitted
+
+    @property
     def said(self) -> str:
         return "\n".join(str(each["result"].get("msg", "")) for each in self.messages[:-1])
 
@@ -72,7 +80,7 @@ class Played:
 def test_a_known_server_is_acted_on(server: Server, tmp_path: Path) -> None:
     played = Played(tmp_path, server.facts()).play()
 
-    assert (played.end["end"], played.progress.touched) == ("successful", True), played.said
+    assert (played.end["end"], played.touched) == ("successful", True), played.said
     assert "known_hosts" not in str(played.given)  # no play needs them
 
 
@@ -99,21 +107,21 @@ def test_a_server_with_another_key_than_the_known_one_is_refused(server: Server,
     played = Played(tmp_path, server.facts(host_key=others)).play()
 
     assert played.end["unreachable"], played.said
-    assert (played.progress.touched, played.progress.not_admitted) == (False, True), played.said
+    assert (played.touched, played.not_admitted) == (False, True), played.said
 
 
 def test_a_server_that_refuses_our_login_has_not_been_touched(server: Server, tmp_path: Path) -> None:
     played = Played(tmp_path, server.facts(login="other_key")).play()
 
     assert played.end["unreachable"], played.said
-    assert (played.progress.touched, played.progress.not_admitted) == (False, True), played.said
+    assert (played.touched, played.not_admitted) == (False, True), played.said
 
 
 def test_a_closed_port_is_found_out_at_once_and_nothing_has_been_touched(server: Server, tmp_path: Path) -> None:
     played = Played(tmp_path, server.facts(ssh.free_port())).play()
 
     assert played.end["unreachable"], played.said
-    assert (played.progress.touched, played.progress.not_admitted) == (False, False), played.said
+    assert (played.touched, played.not_admitted) == (False, False), played.said
 
 
 def test_a_server_that_accepts_and_hangs_is_given_up_and_has_not_been_touched(server: Server, tmp_path: Path) -> None:
@@ -121,7 +129,7 @@ def test_a_server_that_accepts_and_hangs_is_given_up_and_has_not_been_touched(se
         played = Played(tmp_path, server.facts(silent.getsockname()[1])).play()
 
     assert played.end["unreachable"], played.said
-    assert (played.progress.touched, played.progress.not_admitted) == (False, False), played.said
+    assert (played.touched, played.not_admitted) == (False, False), played.said
     assert played.seconds < 60  # with the ten of ansible.cfg it is about twelve; TCP alone would wait for ever
 
 
@@ -141,7 +149,7 @@ def test_a_server_that_hangs_in_the_middle_of_a_task_is_given_up_and_may_have_be
     played.heard(played.messages)
 
     assert after[-1]["unreachable"], played.said
-    assert (played.progress.touched, played.progress.not_admitted) == (True, False), played.said
+    assert (played.touched, played.not_admitted) == (True, False), played.said
     assert time.monotonic() - began < 60  # about twenty; TCP alone would wait for many minutes
 
 
@@ -157,4 +165,4 @@ def test_a_line_that_breaks_in_the_middle_of_a_task_may_have_touched(server: Ser
     played.heard(played.messages)
 
     assert played.messages[-1]["unreachable"], played.said
-    assert played.progress.touched, played.said
+    assert played.touched, played.said

@@ -22,9 +22,9 @@ def test_a_machine_without_room_is_the_reason_that_is_told(monkeypatch: pytest.M
     monkeypatch.setattr(supervisor, "init_runner", refuse)
     channel = io.StringIO()
 
-    supervisor._play(tmp_path, {"project": "/nowhere", "playbook": "x.yml"}, None, Story(channel))
+    supervisor._play(tmp_path, {"project": "/nowhere", "playbook": "x.yml", "forks": 1}, None, Story(channel))
 
-    assert told(channel) == [{"end": "error", "unreachable": False, "reason": "No space left on device"}]
+    assert told(channel) == [{"end": "error", "reason": "No space left on device"}]
 
 
 def test_one_event_is_never_longer_than_a_worker_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,4 +35,21 @@ def test_one_event_is_never_longer_than_a_worker_can_bear(monkeypatch: pytest.Mo
 
     (event,) = told(channel)
     assert len(channel.getvalue()) < supervisor.LONGEST_LINE
-    assert (event["counter"], event["task"], event["result"]["msg"]) == (1, "Flood", "[too much to be kept]")
+    assert (event["task"], event["result"]["msg"]) == ("Flood", "[too much to be kept]")
+
+
+def test_the_end_says_which_hosts_failed_and_which_did_not_answer() -> None:
+    channel = io.StringIO()
+    story = Story(channel)
+    looked = {"failures": {"abc": 1}, "dark": {"xyz": 1}, "ok": {"abc": 3}}
+
+    story.tell({"event": "playbook_on_stats", "stdout": "", "event_data": looked})
+    story.close("failed")
+
+    assert told(channel)[-1] == {
+        "end": "failed",
+        "reason": "",
+        "looked": True,
+        "failed": ["abc"],
+        "unreachable": ["xyz"],
+    }

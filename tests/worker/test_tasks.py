@@ -9,6 +9,7 @@ import pytest
 
 from provisioner.instances.variables import RunOrder
 from provisioner.jobs.attempts import Claim
+from provisioner.jobs.claiming import Batch
 from tests import factories
 from worker import run
 
@@ -27,7 +28,7 @@ def test_a_run_for_which_there_is_no_room_ends_its_job_with_that_reason(
 ) -> None:
     monkeypatch.setattr(run, "FOLDER", tmp_path / "nowhere")
 
-    tasks._carry_out(claim)
+    tasks._carry_out(Batch((claim,), forks=1))
 
     job = factories.job(claim.job_id)
     assert (job.state, job.cause) == ("failed", "run_broken")  # and known: nothing was touched
@@ -42,7 +43,7 @@ def test_a_run_for_which_there_is_no_process_ends_its_job_with_that_reason(
 
     monkeypatch.setattr(run.subprocess, "Popen", refuse)
 
-    tasks._carry_out(claim)
+    tasks._carry_out(Batch((claim,), forks=1))
 
     job = factories.job(claim.job_id)
     assert (job.state, job.lease_until) == ("failed", None)

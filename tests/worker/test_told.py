@@ -7,7 +7,7 @@ from worker.supervisor import told
 RESULT = {"changed": True, "msg": "It went pop.", "rc": 1, "secret": "no business of ours"}
 
 
-def event(**more: Any) -> dict[str, Any]:
+def event(kind: str = "runner_on_failed", stdout: str = "fatal: [a]", **more: Any) -> dict[str, Any]:
     data = {
         "play": "Update",
         "role": "files",
@@ -17,12 +17,11 @@ def event(**more: Any) -> dict[str, Any]:
         "res": RESULT,
         **more,
     }
-    return {"event": "runner_on_failed", "stdout": "fatal: [a]", "event_data": data}
+    return {"event": kind, "stdout": stdout, "event_data": data}
 
 
 def test_an_event_says_where_it_happened_and_what_came_of_it() -> None:
-    assert told(event(), 7) == {
-        "counter": 7,
+    assert told(event()) == {
         "kind": "runner_on_failed",
         "stdout": "fatal: [a]",
         "play": "Update",
@@ -36,5 +35,15 @@ def test_an_event_says_where_it_happened_and_what_came_of_it() -> None:
 
 
 def test_a_failure_that_the_playbook_ignores_is_none() -> None:
-    assert told(event(ignore_errors=True), 1)["kind"] == "runner_on_ignored"
-    assert told(event(ignore_errors=None), 1)["kind"] == "runner_on_failed"
+    assert told(event(ignore_errors=True))["kind"] == "runner_on_ignored"
+    assert told(event(ignore_errors=None))["kind"] == "runner_on_failed"
+
+
+def test_each_instance_is_told_which_task_it_begins_and_nothing_twice() -> None:
+    """Ansible says it once for all of them, or again before a result if another one was before it."""
+    banner = "\r\nTASK [files : Copy] ***\r\n"
+
+    assert told(event("playbook_on_task_start", banner)) is None
+    assert told(event("runner_on_start", ""))["stdout"].startswith("\r\nTASK [files : Copy] **")
+    assert told(event("runner_on_ok", f"{banner}ok: [a]"))["stdout"] == "ok: [a]"
+    assert told(event("runner_on_ok", "\x1b[0;33mchanged: TASK [x]"))["stdout"] == "\x1b[0;33mchanged: TASK [x]"

@@ -6,9 +6,11 @@ import time
 import pytest
 
 from worker import sandbox, supervisor
+from worker.gate import Gate
 from worker.supervisor import Watchdog
 
 LONG_AGO = 41.0
+GATE = Gate(print, [])
 
 
 @pytest.fixture
@@ -19,13 +21,14 @@ def deaths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_run_that_starts_with_an_old_proof_ends_at_once(deaths: list[int]) -> None:
-    Watchdog(iter([]), 40, time.monotonic() - LONG_AGO)._watch()
+    Watchdog(iter([]), GATE, 40, time.monotonic() - LONG_AGO)._watch()
 
     assert deaths == [sandbox.GAVE_UP]
 
 
 def test_an_answer_that_was_long_on_its_way_keeps_no_run_alive(deaths: list[int]) -> None:
-    watchdog = Watchdog(iter([json.dumps({"proven": time.monotonic() - LONG_AGO})]), 40, time.monotonic() - LONG_AGO)
+    late = json.dumps({"proven": time.monotonic() - LONG_AGO})
+    watchdog = Watchdog(iter([late]), GATE, 40, time.monotonic() - LONG_AGO)
 
     watchdog._listen()
     watchdog._watch()

@@ -7,7 +7,6 @@ from sqlalchemy import text
 from provisioner.accounts.policy import Role
 from provisioner.db import transaction
 from provisioner.errors import NotFound
-from provisioner.jobs import attempts
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.models import Job
 from provisioner.workers import queries, service
@@ -26,7 +25,7 @@ def job(app: Flask) -> Job:
 
 def begins(worker: str = "worker") -> bool:
     with transaction(dry_run=True):
-        return attempts.claim(worker, [factories.SITE]) is not None
+        return factories.claim(worker, [factories.SITE]) is not None
 
 
 @pytest.mark.parametrize("place", [(DrainScope.SERVICE, ""), (DrainScope.SITE, "here"), (DrainScope.WORKER, "worker")])
@@ -54,7 +53,7 @@ def test_what_runs_when_a_drain_begins_comes_to_its_end(job: Job) -> None:
         service.drain(DrainScope.SERVICE, "", "test")
 
     with transaction():
-        attempts.heartbeat(claim)
+        factories.beaten(claim)
     assert factories.concluded(claim) is JobState.SUCCEEDED
 
 

@@ -6,9 +6,10 @@ import shlex
 import sys
 from typing import IO, Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.connection.local import Connection as Local
 
-from worker import calling
+from worker import calling, passing
 
 DOCUMENTATION = """
 name: warm
@@ -23,6 +24,11 @@ options:
     type: path
     env:
       - name: ANSIBLE_WARM_SOCKET
+  instance:
+    description: Name in the inventory, for the gate that lets tasks through.
+    type: str
+    vars:
+      - name: inventory_hostname
   become_success_timeout:
     description: Seconds that a change of user may take.
     type: int
@@ -40,13 +46,26 @@ Answer = tuple[int, bytes, bytes]  # exit code, output and errors
 
 class Connection(Local):  # type: ignore[misc] # ansible ships no types
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Answer:  # noqa: FBT001, FBT002
+        name = self.get_option("instance")
+        self._pass(name)
         path = self.get_option("socket")
         if path and in_data and self._runs_a_module(cmd):
-            answer = _called(path, in_data)
+            answer = _called(path, name, in_data)
             if answer:
                 return answer
         result: Answer = super().exec_command(cmd, in_data, sudoable)
         return result
+
+    def put_file(self, in_path: str, out_path: str) -> None:
+        self._pass(self.get_option("instance"))
+        super().put_file(in_path, out_path)
+
+    def _pass(self, name: str) -> None:
+        """Nothing acts on an instance before its turn has come, nor after its job was stopped."""
+        path = os.environ.get(passing.VARIABLE)
+        if path and not passing.passes(path, name):
+            raise AnsibleError("This job is to stop here.")
+        passing.call_itself(passing.AT.format(name))
 
     def _runs_a_module(self, cmd: str) -> bool:
         """Whether a shell would do nothing but give the module to our own interpreter, as this user.
@@ -57,14 +76,14 @@ class Connection(Local):  # type: ignore[misc] # ansible ships no types
         return cmd == f"{self._shell.executable} -c {command}"
 
 
-def _called(path: str, module: bytes) -> Answer | None:
+def _called(path: str, name: str, module: bytes) -> Answer | None:
     """What came of it; None where nobody has begun."""
     with os.fdopen(os.memfd_create("module"), "w+b") as given:
         given.write(module)
         given.seek(0)
         (output, out), (errors, err) = ((os.fdopen(read, "rb"), write) for read, write in (os.pipe(), os.pipe()))
         with output, errors:
-            line = calling.begin(path, [sys.executable], [given.fileno(), out, err])
+            line = calling.begin(path, [sys.executable, name], [given.fileno(), out, err])
             os.close(out)
             os.close(err)
             if line is None:

@@ -1,0 +1,165 @@
+"""Taking jobs from the queue: as many as one run can carry out, in one statement.
+
+Time is always the database's clock. No function here commits.
+"""
+
+from dataclasses import dataclass, fields
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from provisioner.audit import service as audit
+from provisioner.config import settings
+from provisioner.db import db
+from provisioner.jobs.attempts import Claim
+from provisioner.jobs.lifecycle import JobState
+
+TRIES = 3  # two claimers may wish for the same slot: who gets none looks again
+BATCH = 50  # jobs that one run carries out at most
+UNREPEATABLE = 10  # the same for what may not be repeated: of a run that is lost, people look at those that had begun
+FORKS = 8  # instances that one run acts on at once, if there are slots for it
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one run carries out: the same action of one app, to one release, on instances of one host.
+
+    `forks`: on so many of them it may act at once, for so many slots were taken.
+    """
+
+    claims: tuple[Claim, ...]
+    forks: int
+
+
+# What may be taken now, wherever its turn is.
+_DUE = """
+    job.state = 'queued' AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())
+    AND job.instance_id <> ALL (ARRAY(SELECT acting.instance_id FROM job AS acting
+        WHERE acting.state IN ('running', 'quiescing')))
+"""
+# Whoever broke a run, or was lost with one, goes alone: it shall break or lose nobody else.
+_SOCIABLE = "({0}.cause IS NULL OR {0}.cause IN ('unreachable', 'not_begun'))"
+_FREE_OF_APP = """
+    SELECT slot.* FROM slot JOIN next ON slot.owner_id = next.app_id JOIN app ON app.id = next.app_id
+    WHERE slot.scope = 'app' AND slot.number <= (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NULL
+"""
+_FREE_OF_HOST = """
+    SELECT slot.* FROM slot JOIN next ON slot.owner_id = next.host_id JOIN host ON host.id = next.host_id
+    WHERE slot.scope = 'host' AND slot.number <= host.slots AND slot.run_id IS NULL
+"""
+# Per served site and app the first few that may begin; of them all the oldest that nobody else is just taking, and with
+# it others that the same run can carry out. It takes half of the slots that are free: whoever comes next finds one.
+# Arrays and not joins say which hosts and instances are free, so that the queue is read in the order of its index, and
+# no further than to the first few.
+CLAIM = text(f"""
+    WITH open_host AS MATERIALIZED (
+        SELECT host.id FROM host WHERE host.parked_at IS NULL
+            AND EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number <= host.slots
+                AND slot.run_id IS NULL)
+            AND NOT EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number > host.slots
+                AND slot.run_id IS NOT NULL)
+    ), candidate AS MATERIALIZED (
+        SELECT first.* FROM unnest(CAST(:sites AS text[])) AS served (site)
+        CROSS JOIN app
+        CROSS JOIN LATERAL (
+            SELECT job.id, job.background, job.queued_at FROM job
+            WHERE job.site = served.site AND job.app_id = app.id AND {_DUE}
+                AND job.host_id = ANY (ARRAY(SELECT id FROM open_host))
+            ORDER BY job.background, job.queued_at, job.id LIMIT 10
+        ) AS first
+        WHERE EXISTS (SELECT FROM open_host)
+            AND EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
+                AND number <= (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NULL)
+            AND NOT EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
+                AND number > (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NOT NULL)
+            AND NOT EXISTS (SELECT FROM drain WHERE scope = 'service' OR (scope, name) = ('site', served.site)
+                OR (scope, name) = ('worker', :worker))
+        ORDER BY first.background, first.queued_at, first.id LIMIT 20
+    ), next AS MATERIALIZED (
+        SELECT job.* FROM job JOIN candidate USING (id)
+        WHERE job.state = 'queued'
+        ORDER BY job.background, job.queued_at, job.id LIMIT 1
+        FOR UPDATE OF job SKIP LOCKED
+    ), companion AS MATERIALIZED (
+        SELECT job.id, job.instance_id FROM next JOIN job
+            ON (job.host_id, job.app_id, job.action, job.release_id, job.digest, job.background, job.retry_safe)
+            = (next.host_id, next.app_id, next.action, next.release_id, next.digest, next.background, next.retry_safe)
+        WHERE job.id <> next.id AND {_DUE} AND {_SOCIABLE.format("job")} AND {_SOCIABLE.format("next")}
+        ORDER BY job.queued_at, job.id
+        LIMIT (SELECT CASE WHEN retry_safe THEN :repeatable ELSE :unrepeatable END - 1 FROM next)
+        FOR UPDATE OF job SKIP LOCKED
+    ), wish AS MATERIALIZED (
+        SELECT least(:forks, 1 + (SELECT count(*) FROM companion),
+            (1 + (SELECT count(*) FROM ({_FREE_OF_APP}) AS free)) / 2,
+            (1 + (SELECT count(*) FROM ({_FREE_OF_HOST}) AS free)) / 2) AS slots
+    ), of_app AS MATERIALIZED (
+        {_FREE_OF_APP} ORDER BY slot.number LIMIT (SELECT slots FROM wish) FOR UPDATE OF slot SKIP LOCKED
+    ), of_host AS MATERIALIZED (
+        {_FREE_OF_HOST} ORDER BY slot.number LIMIT (SELECT slots FROM wish) FOR UPDATE OF slot SKIP LOCKED
+    ), width AS MATERIALIZED (
+        SELECT least((SELECT count(*) FROM of_app), (SELECT count(*) FROM of_host)) AS slots
+    ), taken AS (
+        UPDATE slot SET run_id = :run FROM (
+            SELECT *, row_number() OVER (PARTITION BY scope ORDER BY number) AS place
+            FROM (SELECT * FROM of_app UNION ALL SELECT * FROM of_host) AS locked
+        ) AS free, width
+        WHERE (slot.scope, slot.owner_id, slot.number) = (free.scope, free.owner_id, free.number)
+            AND free.place <= width.slots
+    ), granted AS MATERIALIZED (
+        SELECT every.*, width.slots AS forks, ceil(count(*) OVER () / width.slots::float) AS rounds
+        FROM (SELECT id, instance_id FROM next UNION ALL SELECT id, instance_id FROM companion) AS every, width
+        WHERE width.slots > 0
+    ), fenced AS MATERIALIZED (
+        UPDATE fence SET value = value + 1 FROM granted WHERE fence.instance_id = granted.instance_id
+        RETURNING fence.instance_id, fence.value
+    ), held AS (
+        UPDATE job SET
+            state = 'running', attempt = attempt + 1, fence = fenced.value, owner = :owner, cause = NULL,
+            run_id = :run, begun = false, lease_until = clock_timestamp() + make_interval(secs => :lease),
+            started_at = coalesce(started_at, clock_timestamp()),
+            deadline = clock_timestamp() + make_interval(secs => timeout * granted.rounds),
+            not_before = NULL, events_emitted = 0, events_stored = 0
+        FROM granted JOIN fenced USING (instance_id) WHERE job.id = granted.id
+        RETURNING job.id AS job_id, job.instance_id, job.action, job.attempt, job.fence, job.digest,
+            job.administration_id, job.queued_at, granted.forks
+    )
+    SELECT held.*, (SELECT count(*) FROM candidate) AS candidates FROM (SELECT) AS always LEFT JOIN held ON true
+    ORDER BY held.queued_at, held.job_id
+""")  # noqa: S608 - made of the texts above
+
+
+def claim(worker: str, sites: list[str], process: int = 0, most: int = BATCH) -> Batch | None:
+    """Take the oldest job that may begin at these sites, and up to `most` that its run can carry out as well, with
+    slots, leases and the next fences; None where none may.
+    """
+    values = {
+        "worker": worker,
+        "owner": f"{worker}:{process}",
+        "sites": sites,
+        "lease": settings().lease,
+        "repeatable": most,
+        "unrepeatable": min(most, UNREPEATABLE),
+        "forks": FORKS,
+    }
+    for _ in range(TRIES):
+        rows = db.session.execute(CLAIM, values | {"run": uuid4()}).all()
+        if rows[0].job_id:
+            claims = tuple(Claim(*row[: len(fields(Claim))]) for row in rows)
+            for held in claims:
+                _record_claim(held)
+            return Batch(claims, rows[0].forks)
+        if not rows[0].candidates:
+            break
+    return None
+
+
+def _record_claim(held: Claim) -> None:
+    audit.record(
+        "job.claim",
+        "job",
+        held.job_id,
+        administration_id=held.administration_id,
+        job_id=held.job_id,
+        outcome=JobState.RUNNING,
+        after={"attempt": held.attempt},
+    )

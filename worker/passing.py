@@ -1,0 +1,43 @@
+"""Passing the gate before an instance; see worker.gate, which answers.
+
+As a program it is the ssh of a run: `python -I -S worker/passing.py <socket> <instance> <arguments of ssh>`. So it
+imports next to nothing.
+"""
+
+import os
+import socket
+import sys
+
+SOCKET = "gate"  # in the folder of the run
+VARIABLE = "PROVISIONER_GATE"  # tells the plugins where it is; without it there is none
+STOPPED = 250  # exit code of what was not let through
+AT, TASK = "at {}", "task {}"  # names of the processes that see to a task of an instance, and of those that are it
+
+
+def passes(path: str, name: str) -> bool:
+    """Whether a task may act on this host; waits until that is known."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(path)
+        line.sendall(f"{name}\n".encode())
+        return line.recv(16) == b"go\n"
+
+
+def call_itself(name: str) -> None:
+    """Let the gate know this process; the kernel keeps 15 bytes of a name."""
+    with open("/proc/self/comm", "w") as comm:  # noqa: PTH123 - pathlib is dear
+        comm.write(name)
+
+
+def main() -> None:
+    path, name, *arguments = sys.argv[1:]
+    if not passes(path, name):
+        os.write(2, b"This job is to stop here.\n")
+        os._exit(STOPPED)
+    call_itself(AT.format(name))
+    pid = os.posix_spawnp("ssh", ["ssh", *arguments], os.environ)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os._exit(code if code >= 0 else STOPPED)
+
+
+if __name__ == "__main__":
+    main()
