@@ -6,6 +6,7 @@ import re
 import shlex
 import time
 import xmlrpc.client
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ module: instance_service
 short_description: Run an instance's service under the host's supervisord
 description:
   - Writes one configuration file, makes supervisord take it up, and waits until the service really runs.
-  - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration changed, and the
-    digest of the instance's files is part of the configuration.
+  - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration or the files that it
+    reads changed; with which it was started stands in a record beside its configuration.
+  - supervisord can only read the configuration of all services at once, so it is asked to only where the record does
+    not tell that this one is taken up.
 options:
   name:
     description: Name of the service.
@@ -56,7 +59,7 @@ options:
     type: path
     default: /dev/null
   digest:
-    description: Digest of the files it reads when it starts.
+    description: Digest of the files it reads when it starts; it restarts when the digest changes.
     type: str
     default: ''
   timeout:
@@ -85,9 +88,11 @@ drift:
 """
 
 UNSAFE = re.compile(r"[\x00-\x1f\x7f;#\"\\]")
-PAUSE = 0.1
+PAUSE = 0.2
 UP = ("RUNNING", "STARTING")
 BAD_NAME = 10
+OTHER_CONFIGURATION = "service: configuration differs"
+OTHER_FILES = "service: its files have changed since it started"
 
 PROGRAM = """\
 [program:{name}]
@@ -117,20 +122,41 @@ def literal(value: str) -> str:
 
 
 def configuration(params: dict[str, Any]) -> str:
-    environment = {**params["environment"], "PROVISIONER_DIGEST": params["digest"]}
     return PROGRAM.format(
         name=literal(params["name"]),
         command=literal(shlex.join(params["command"])),
         directory=literal(params["directory"]),
-        environment=",".join(f'{key}="{literal(str(value))}"' for key, value in sorted(environment.items())),
+        environment=",".join(f'{key}="{literal(str(value))}"' for key, value in sorted(params["environment"].items())),
         log=literal(params["log"]),
     )
+
+
+def text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def put(file: Path, text: str) -> None:
+    aside = file.with_suffix(f"{file.suffix}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(file)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the service is started with."""
+
+    configuration: str
+    digest: str  # of its files
+
+    def __str__(self) -> str:
+        return f"{self.digest}\n{self.configuration}"
 
 
 class Service:
     def __init__(self, name: str, conf_dir: str, server: xmlrpc.client.ServerProxy) -> None:
         self.name = name
         self.file = Path(conf_dir, f"{name}.conf")
+        self.record = Path(conf_dir, f"{name}.started")
         self.supervisor = server.supervisor
 
     def state(self) -> str:
@@ -147,10 +173,13 @@ class Service:
         if self.state() in (*UP, "BACKOFF"):
             self.supervisor.stopProcess(self.name)
 
-    def configure(self, text: str) -> None:
-        aside = self.file.with_suffix(".new")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(self.file)
+    def started(self) -> Wanted:
+        """What it was started with, as far as we know."""
+        digest, _, configuration = text_of(self.record).partition("\n")
+        return Wanted(configuration, digest)
+
+    def is_configured(self, text: str) -> bool:
+        return text_of(self.file) == text and (self.started().configuration == text or not self.pending())
 
     def pending(self) -> str:
         """Whether its file was `added` or `changed` since it was taken up; files of others are left to their jobs."""
@@ -160,13 +189,18 @@ class Service:
             return "added"
         return "changed" if self.name in changed else ""
 
-    def take_up(self) -> None:
+    def configure(self, text: str) -> bool:
+        """Write the configuration and have supervisord take it up; whether that started the service anew."""
+        put(self.file, text)
         pending = self.pending()
         if pending == "changed":
             self.supervisor.stopProcessGroup(self.name)
             self.supervisor.removeProcessGroup(self.name)
         if pending:
             self.supervisor.addProcessGroup(self.name)
+        return bool(pending)
+
+    def start(self) -> None:
         if self.state() not in UP:
             self.supervisor.startProcess(self.name, False)  # noqa: FBT003 - XML-RPC has no names; do not wait
 
@@ -183,21 +217,38 @@ class Service:
         return str(answer[0]).strip()
 
 
+def differences(service: Service, wanted: Wanted) -> list[str]:
+    found, state = [], service.state()
+    if not service.is_configured(wanted.configuration):
+        found.append(OTHER_CONFIGURATION)
+    if state not in UP:
+        found.append(f"service: it is {state.lower()}")
+    elif service.started().digest != wanted.digest:
+        found.append(OTHER_FILES)
+    return found
+
+
+def mend(service: Service, wanted: Wanted, found: list[str]) -> None:
+    service.record.unlink(missing_ok=True)  # if this breaks off, the next call must not believe it
+    if OTHER_CONFIGURATION not in found or not service.configure(wanted.configuration):
+        service.stop()
+    service.start()
+
+
 def run(module: AnsibleModule, service: Service) -> list[str]:
-    text = configuration(module.params)
-    drift = []
-    if not service.file.exists() or service.file.read_text(encoding="utf-8") != text or service.pending():
-        drift.append("service: configuration differs")
-    if service.state() not in UP:
-        drift.append(f"service: it is {service.state().lower()}")
-    if drift and not module.check_mode:
-        service.configure(text)
-        service.take_up()
+    wanted = Wanted(configuration(module.params), module.params["digest"])
+    found = differences(service, wanted)
+    if module.check_mode:
+        return found
+    if found:
+        mend(service, wanted, found)
         if (state := service.wait(module.params["timeout"])) != "RUNNING":
             module.fail_json(
-                msg=f"The service does not run, it is {state.lower()}.\n{service.last_words()}", drift=drift
+                msg=f"The service does not run, it is {state.lower()}.\n{service.last_words()}", drift=found
             )
-    return drift
+    if service.started() != wanted:
+        put(service.record, str(wanted))
+    return found
 
 
 def stop(module: AnsibleModule, service: Service) -> list[str]:

@@ -20,7 +20,8 @@ def wanted(module, host, tmp_path: Path) -> Iterator[dict[str, Any]]:
         "log": str(tmp_path / "service.log"),
     }
     module("instance_service", **places, state="stopped")
-    (host.supervisor_conf_dir / "a000000077.conf").unlink(missing_ok=True)
+    for file in host.supervisor_conf_dir.glob("a000000077.*"):
+        file.unlink()
 
 
 @pytest.fixture
@@ -47,21 +48,62 @@ def test_a_service_runs_and_the_second_time_nothing_changes(service, tmp_path: P
 def test_it_restarts_when_the_files_it_reads_have_changed(service, tmp_path: Path):
     service(digest="1")
 
-    result = service(digest="2")
+    seen, result = service(digest="2", check=True), service(digest="2")
+
+    assert seen["drift"] == result["drift"] == ["service: its files have changed since it started"]
+    assert starts(tmp_path) == 2
+    assert not service(digest="2")["changed"]
+
+
+def test_it_restarts_with_another_command(service, tmp_path: Path):
+    service()
+
+    result = service(command=[sys.executable, "-B", "say.py"])
 
     assert result["drift"] == ["service: configuration differs"]
     assert starts(tmp_path) == 2
 
 
 def test_a_configuration_that_was_written_but_not_taken_up_is_taken_up(service, host, tmp_path: Path):
-    service(digest="1")
+    service()
     file = host.supervisor_conf_dir / "a000000077.conf"
-    file.write_text(file.read_text().replace('DIGEST="1"', 'DIGEST="2"'))
+    file.write_text(file.read_text().replace("salam", "marhaba"))
 
-    result = service(digest="2")
+    result = service(environment={"GREETING": "100% marhaba"})
 
     assert result["drift"] == ["service: configuration differs"]
+    assert "started 100% marhaba" in (tmp_path / "service.log").read_text()
+
+
+def test_one_that_was_edited_is_put_right(service, host):
+    service()
+    file = host.supervisor_conf_dir / "a000000077.conf"
+    wanted = file.read_text()
+    file.write_text(wanted.replace("salam", "marhaba"))
+
+    assert service()["drift"] == ["service: configuration differs"]
+    assert file.read_text() == wanted
+    assert not service()["changed"]
+
+
+def test_where_nobody_knows_with_which_files_it_was_started_it_starts_again(service, host, tmp_path: Path):
+    service(digest="1")
+    (host.supervisor_conf_dir / "a000000077.started").unlink()
+
+    assert service(digest="1")["drift"] == ["service: its files have changed since it started"]
+    assert not service(digest="1")["changed"]
     assert starts(tmp_path) == 2
+
+
+def test_the_configuration_of_others_is_not_taken_up(service, module, wanted, host):
+    other = host.supervisor_conf_dir / "a000000078.conf"
+    other.write_text("[program:a000000078]\ncommand=/bin/false\n")
+    try:
+        service(digest="1")
+        service(digest="2")
+        assert service(name="a000000078", check=True)["drift"][-1] == "service: it is absent"
+    finally:
+        other.unlink()
 
 
 def test_it_can_be_stopped_and_started_again(service):
