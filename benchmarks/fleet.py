@@ -1,208 +1,24 @@
 """What one instance costs when many are brought to new settings and texts.
 
-The files, settings and playbook roles are those of a real app. Thousands of its processes do not fit on one machine:
-each instance runs a process that does nothing, under a real supervisord, and one web server here answers for all of
-them with what stands in their files. The modules that look after services and health are the same on every side.
+The files, settings and roles are those of a real app. The modules that look after services and health are the same on
+every side.
 """
 
 import argparse
-import json
-import os
-import resource
-import shutil
-import subprocess
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import yaml
-
 sys.path.append(str(Path(__file__).parents[1]))
 
+from estate import APP, Cost, Estate, estate, named
 from machine import load
 
-from provisioner.embedded import host
-from provisioner.embedded.layout import Layout
-from provisioner.embedded.processes.keeper import Keeper
-from tests.playbooks.inventory import Variables, instance
-from worker import processes
-from worker.inventory import write
-from worker.run import scrubbed
-
-HERE = Path(__file__).parent
-PLAYBOOKS = HERE.parent / "playbooks"
-APP = "open-data"
-VERSION = "0.65.5"
-BATCH = 200  # instances of one run
-PLAIN_BATCH = 10  # a run of plain tasks grows by the instance: more would only take longer
-SAMPLE = 3  # runs for one instance each
+PLAIN_BATCH = 6  # a run of plain tasks grows by the instance: more would only take longer
+SAMPLE = 2  # runs for one instance each, likewise
 ROUNDS = 2
 GROWTH = (50, 200, 1000, 2000)
-LIGHT = {
-    "service_command": ["sleep", "infinity"],
-    "service_environment": {},
-    "health_address": "http://{{ instance.bind }}:{{ instance.port }}/{{ instance.short_id }}",
-}
-
-
-class Portal(BaseHTTPRequestHandler):
-    """Answers for every instance as its portal would: with the names that stand in its files, and the release."""
-
-    instances: Path
-
-    def do_GET(self) -> None:
-        short_id, _, page = self.path[1:].partition("/")
-        told = json.dumps({"datasette": {"version": VERSION}}) if page else self.names(short_id)
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(told.encode())
-
-    def names(self, short_id: str) -> str:
-        metadata = json.loads((self.instances / short_id / "portal/metadata.json").read_text())
-        return "".join(f"<h1>{escape(name)}</h1>" for name in metadata["administration"].values())
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def portals(instances: Path) -> Iterator[int]:
-    """The port on which all instances answer."""
-    answering = type("HerePortal", (Portal,), {"instances": instances})
-    with ThreadingHTTPServer(("127.0.0.1", 0), answering) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-def project(folder: Path) -> Path:
-    """The playbooks with the light service in the app, and the playbooks that are compared beside its own."""
-    shutil.copytree(PLAYBOOKS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    app = folder / "apps" / APP
-    shutil.copytree(HERE / "fleet_playbooks", app, dirs_exist_ok=True)
-    shutil.copy(HERE / "fleet_playbooks/plain.cfg", folder)
-    desired = app / "desired.yml"
-    desired.write_text(yaml.safe_dump(yaml.safe_load(desired.read_text()) | LIGHT, allow_unicode=True))
-    return folder
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one or more runs, started one after the other."""
-
-    instances: int
-    cpu: float  # seconds of all processes of the runs
-    wall: float
-    peak: int  # bytes, at the fullest moment
-    served: float  # seconds of supervisord meanwhile
-
-    @property
-    def each(self) -> float:
-        return self.cpu / self.instances
-
-    @property
-    def a_minute(self) -> float:
-        return 60 * self.instances / self.wall
-
-
-def cpu_of(pid: int) -> float:
-    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def cpu_of_children() -> float:
-    """Only those that have ended and were waited for: the servers that stand beside the runs do not count."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def watch(run: subprocess.Popen[str]) -> int:
-    """Wait for its end; the most memory that was seen, in bytes, what processes share counted once."""
-    most = 0
-    while True:
-        try:
-            run.wait(0.5)
-        except subprocess.TimeoutExpired:
-            most = max(most, processes.memory([*filter(None, [processes.look(run.pid)]), *processes.below(run.pid)], 0))
-        else:
-            return most
-
-
-class Estate:
-    """A host of instances and the ways to converge them."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.layout = Layout(folder)
-        self.project = project(folder / "project")
-        self._inventory = folder / "inventory.yml"
-        self._port = port
-        (self.layout.host_root / f"runtimes/{APP}-{VERSION}").mkdir(parents=True)
-
-    def home(self, short_id: str) -> Path:
-        return self.layout.host_root / "instances" / short_id
-
-    def _instance(self, short_id: str, turn: int) -> Variables:
-        """Of every round the names and the settings differ, and those of `p...7` are those of `c...7`."""
-        number = int(short_id[1:])
-        names = {"name_fr": f"Commune {number}, texte {turn}", "name_ar": f"جماعة {number}، نص {turn}"}
-        return instance(
-            self.layout,
-            APP,
-            short_id,
-            self._port,
-            VERSION,
-            administration={"id": "x", "slug": "x", "name_en": f"Commune {number}", **names},
-            parameters={
-                "contact_email": f"contact@commune-{number}.example",
-                "licence": "cc-by-4.0",
-                "page_size": 10 + turn,
-                "whole_tables": True,
-                "accent": "blue",
-            },
-            job={"id": f"job-{turn}", "action": "reconfigure", "fence": turn + 1},
-        )
-
-    def run(self, playbook: str, configuration: str, ids: list[str], turn: int, *options: str) -> Cost:
-        """One ansible-playbook over these instances."""
-        write(self._inventory, {}, {short_id: self._instance(short_id, turn) for short_id in ids})
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, "-i", str(self._inventory), f"apps/{APP}/{playbook}", *options]
-        environment = scrubbed(os.environ) | {"ANSIBLE_CONFIG": str(self.project / configuration)}
-        supervisord = int((self.layout.run_dir / "supervisord.pid").read_text())
-        began, cpu, served = time.monotonic(), cpu_of_children(), cpu_of(supervisord)
-        log = self.layout.logs / "last-run.log"
-        with (
-            log.open("w") as output,
-            subprocess.Popen(
-                command, cwd=self.project, env=environment, stdout=output, stderr=output, text=True
-            ) as run,
-        ):
-            peak = watch(run)
-        if run.returncode:
-            raise SystemExit(log.read_text()[-4000:])
-        wall = time.monotonic() - began
-        return Cost(len(ids), cpu_of_children() - cpu, wall, peak, cpu_of(supervisord) - served)
-
-    def tree(self, short_id: str) -> dict[str, tuple[int, str]]:
-        """Modes and contents of what an instance has, but for the logs and our own record of the last digest."""
-        home = self.home(short_id)
-        found = (path for path in home.rglob("*") if path.name not in (".digest", "service.log"))
-        return {
-            str(path.relative_to(home)): (path.stat().st_mode, path.read_text() if path.is_file() else "")
-            for path in found
-        }
-
-
-def named(letter: str, number: int) -> list[str]:
-    return [f"{letter}{index:09}" for index in range(1, number + 1)]
 
 
 def total(costs: list[Cost]) -> Cost:
@@ -225,23 +41,29 @@ def plain_batch(estate: Estate, turn: int, *options: str) -> Cost:
 
 
 def coarse_batch(estate: Estate, turn: int) -> Cost:
-    return estate.run("coarse.yml", "ansible.cfg", named("c", BATCH), turn)
+    return estate.run("coarse.yml", "ansible.cfg", named("c", estate.batch), turn)
 
 
 def coarse_check(estate: Estate, turn: int) -> Cost:
-    return estate.run("check.yml", "ansible.cfg", named("c", BATCH), turn)
+    return estate.run("check.yml", "ansible.cfg", named("c", estate.batch), turn)
 
 
 def plain_check(estate: Estate, turn: int) -> Cost:
     return one_by_one(estate, turn, "--check", "--diff")
 
 
-Way = Callable[[Estate, int], Cost]
+def through_the_service(_estate: Estate, _turn: int) -> Cost | None:
+    """Not measured: jobs do not share a run yet."""
+    return None
+
+
+Way = Callable[[Estate, int], Cost | None]
 ALONE = "one ansible-playbook each, plain tasks"
 CHANGES: dict[str, Way] = {
     ALONE: one_by_one,
     "one ansible-playbook for all, plain tasks": plain_batch,
     "one ansible-playbook for all, our roles": coarse_batch,
+    "the service": through_the_service,
 }
 LOOKED = "--check --diff each, plain tasks"
 LOOKS: dict[str, Way] = {LOOKED: plain_check, "check for all, our roles": coarse_check}
@@ -257,7 +79,8 @@ def by_turns(estate: Estate, ways: dict[str, Way], turns: range) -> dict[str, li
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for turn in turns:
         for name, way in ways.items():
-            costs[name].append(way(estate, turn))
+            if cost := way(estate, turn):
+                costs[name].append(cost)
     return costs
 
 
@@ -265,6 +88,9 @@ def show(costs: dict[str, list[Cost]], first: str) -> None:
     print(f"\n{'':44}{'instances':>10}{'CPU s each':>11}{'of the first':>13}{'a minute':>10}{'supervisord':>12}")
     base = median(cost.each for cost in costs[first])
     for name, taken in costs.items():
+        if not taken:
+            print(f"{name:44}{'-':>10}")
+            continue
         each, speed = median(cost.each for cost in taken), median(cost.a_minute for cost in taken)
         served = median(cost.served / cost.instances for cost in taken)
         print(f"{name:44}{taken[0].instances:10}{each:11.3f}{f'1/{base / each:.1f}':>13}{speed:10.0f}{served:12.3f}")
@@ -272,35 +98,24 @@ def show(costs: dict[str, list[Cost]], first: str) -> None:
 
 def grow(estate: Estate) -> None:
     print(f"\n{'one run, our roles':44}{'instances':>10}{'CPU s':>10}{'CPU s each':>11}{'wall s':>10}{'peak MiB':>10}")
-    for number in GROWTH:
-        estate.run("coarse.yml", "ansible.cfg", named("c", number), 50)
-        cost = estate.run("coarse.yml", "ansible.cfg", named("c", number), 51 + number)
+    for turn, number in enumerate(GROWTH, start=10):
+        estate.run("coarse.yml", "ansible.cfg", named("c", number), 2 * turn)
+        cost = estate.run("coarse.yml", "ansible.cfg", named("c", number), 2 * turn + 1)
         print(f"{'':44}{number:10}{cost.cpu:10.1f}{cost.each:11.3f}{cost.wall:10.1f}{cost.peak >> 20:10}")
-
-
-@contextmanager
-def estate() -> Iterator[Estate]:
-    with tempfile.TemporaryDirectory(prefix="fleet-") as name:
-        layout = Layout(Path(name))
-        with (
-            portals(layout.host_root / "instances") as port,
-            Keeper(layout, lambda *_: None, lambda *_: None) as keeper,
-        ):
-            keeper.start(host.supervisor(layout))
-            yield Estate(layout.state_dir, port)
 
 
 def main() -> None:
     wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--instances", type=int, default=50, help="of one run with our roles; %(default)s")
     wanted.add_argument("--growth", action="store_true", help="also up to 2,000 instances in one run; takes long")
     given = wanted.parse_args()
     print(f"New settings and texts for instances of {APP}, {ROUNDS} times by turns; {load()}")
-    with estate() as here:
+    with estate(max(given.instances, PLAIN_BATCH)) as here:
         by_turns(here, CHANGES, range(1))  # the first time they are made
         changes = by_turns(here, CHANGES, range(1, ROUNDS + 1))
         same_effect(here)
         show(changes, ALONE)
-        show(by_turns(here, LOOKS, range(ROUNDS, ROUNDS * 2)), LOOKED)
+        show(by_turns(here, LOOKS, range(ROUNDS + 1, ROUNDS * 2 + 1)), LOOKED)
         if given.growth:
             grow(here)
 

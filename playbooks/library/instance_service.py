@@ -228,6 +228,11 @@ def differences(service: Service, wanted: Wanted) -> list[str]:
     return found
 
 
+def diff(service: Service, params: dict[str, Any]) -> dict[str, str]:
+    header = {"before_header": service.file.name, "after_header": service.file.name}
+    return {**header, "before": text_of(service.file), "after": configuration(params)}
+
+
 def mend(service: Service, wanted: Wanted, found: list[str]) -> None:
     service.record.unlink(missing_ok=True)  # if this breaks off, the next call must not believe it
     if OTHER_CONFIGURATION not in found or not service.configure(wanted.configuration):
@@ -275,13 +280,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    converge = run if module.params["state"] == "running" else stop
+    running = module.params["state"] == "running"
     try:
         with connect(module.params["socket"]) as server:
-            drift = converge(module, Service(module.params["name"], module.params["conf_dir"], server))
+            service = Service(module.params["name"], module.params["conf_dir"], server)
+            shown = {"diff": diff(service, module.params)} if running else {}
+            drift = run(module, service) if running else stop(module, service)
     except (OSError, ValueError, xmlrpc.client.Error, HTTPException) as problem:
         module.fail_json(msg=f"The service could not be {module.params['state']}: {problem}")
-    module.exit_json(changed=bool(drift), drift=drift)
+    module.exit_json(changed=bool(drift), drift=drift, **shown)
 
 
 if __name__ == "__main__":

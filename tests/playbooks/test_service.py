@@ -61,6 +61,8 @@ def test_it_restarts_with_another_command(service, tmp_path: Path):
     result = service(command=[sys.executable, "-B", "say.py"])
 
     assert result["drift"] == ["service: configuration differs"]
+    assert "-B say.py" in result["diff"]["after"]
+    assert "-B say.py" not in result["diff"]["before"]
     assert starts(tmp_path) == 2
 
 
