@@ -37,7 +37,8 @@ VERSION = "0.65.5"
 LIGHT = {
     "service_command": ["sleep", "infinity"],
     "service_environment": {},
-    "health_address": "http://{{ instance.bind }}:{{ instance.port }}/{{ instance.short_id }}",
+    "health_page": "/{{ instance.short_id }}/",
+    "health_version_page": "/{{ instance.short_id }}/-/versions.json",
 }
 
 
@@ -77,7 +78,7 @@ def project(folder: Path) -> Path:
     app = folder / "apps" / APP
     shutil.copytree(HERE / "fleet_playbooks", app, dirs_exist_ok=True)
     shutil.copy(HERE / "fleet_playbooks/plain.cfg", folder)
-    desired = app / "desired.yml"
+    desired = app / "group_vars/instances.yml"
     desired.write_text(yaml.safe_dump(yaml.safe_load(desired.read_text()) | LIGHT, allow_unicode=True))
     return folder
 
