@@ -1,11 +1,11 @@
 """The protocol with one rule left out each: what must not go unnoticed."""
 
-from dataclasses import replace
 from math import inf
 
-from provisioner.jobs.lifecycle import Cause, End, JobState, SlotScope, after_quiesce
+from provisioner.jobs.lifecycle import Cause, JobState, SlotScope, after_quiesce
+from tests.protocol import mutants_of_batches
 from tests.protocol.model import Protocol
-from tests.protocol.rows import Batch, Claim, Job
+from tests.protocol.rows import Claim, Job
 from tests.protocol.target import Part, Run
 from tests.protocol.worker import Slot
 from tests.protocol.world import Process
@@ -234,60 +234,6 @@ class RecoverTrusting(Protocol):
             self._move(job, JobState.QUEUED, None)
 
 
-class ForksIgnored(Protocol):
-    """A run acts on all of its instances at once, whatever slots it has."""
-
-    def claim(self, owner: str, sites: list[str]) -> Batch | None:
-        batch = super().claim(owner, sites)
-        return batch and replace(batch, forks=len(batch.claims))
-
-
-class FreedWithTheFirst(Protocol):
-    """A run gives its slots back when the first of its jobs has ended."""
-
-    def free(self, job: Job) -> None:
-        for slots in self.tables.slots.values():
-            slots[:] = [None if holder == job.run else holder for holder in slots]
-
-
-class CompanionsNotAlone(Protocol):
-    """A person's job goes along while the check that gives way still acts."""
-
-    def goes_with(self, job: Job, first: Job) -> bool:
-        queued = job.state is JobState.QUEUED and self.kind(job) == self.kind(first)
-        return queued and self.is_sociable(job) and self.is_sociable(first) and self.is_due(job)
-
-
-class CompanionsTooEarly(Protocol):
-    """Those that wait for a later time go along."""
-
-    def goes_with(self, job: Job, first: Job) -> bool:
-        queued = job.state is JobState.QUEUED and self.kind(job) == self.kind(first)
-        return queued and self.is_sociable(job) and self.is_sociable(first) and self.is_alone(job)
-
-
-class PutBackWhatHadBegun(Protocol):
-    """A lost job is begun again, although its turn had come."""
-
-    def had_begun(self, job: Job) -> bool:
-        return False
-
-
-class BegunNotWritten(Protocol):
-    def begin(self, held: list[Claim]) -> set[int]:
-        admitted = super().begin(held)
-        for number in admitted:
-            self.tables.jobs[number].begun = False
-        return admitted
-
-
-class BegunThoughCancelled(Protocol):
-    """Whose turn comes after it was cancelled begins all the same, and is put back at the end of its run."""
-
-    def really(self, job: Job, end: End) -> End:
-        return end
-
-
 class AttemptNotCounted(Protocol):
     def take(self, job: Job, owner: str, run: int, rounds: int) -> Claim:
         claim = super().take(job, owner, run, rounds)
@@ -333,5 +279,5 @@ class ProofDatedOnArrival(Slot):
 
 
 PROTOCOLS = [each for each in vars().values() if isinstance(each, type) and issubclass(each, Protocol)]
-MUTANTS = [each for each in PROTOCOLS if each is not Protocol]
+MUTANTS = [*(each for each in PROTOCOLS if each is not Protocol), *mutants_of_batches.MUTANTS]
 SLOTS: list[type[Slot]] = [ActsBeforeItsTurn, NoWatchdog, WatchdogTooPatient, ProofDatedOnArrival]

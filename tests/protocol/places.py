@@ -10,7 +10,7 @@ from tests.protocol.rows import PROBE_EVERY, Host, Job, Setup, Tables
 
 class Places:
     def __init__(self, setup: Setup) -> None:
-        self._numbers, self._runs = count(1), count(1)  # a restored database must not give one out twice
+        self._numbers = count(1)  # a restored database must not give one out twice
         hosts = {name: Host(site) for name, site in setup.sites.items()}
         self.now = 0.0
         self.chance = 0.5  # what spreads the pauses between attempts
