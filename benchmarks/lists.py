@@ -84,14 +84,19 @@ def fill(there: Subject, growth: int) -> str:
     moment = db.session.scalar(text("SELECT clock_timestamp()")).isoformat()
     with transaction() as session:
         session.execute(text(UPDATES), {"version": NEW})
-    url = there.layout.database_url(SUPERUSER).replace("+psycopg", "")
+    settle(there.layout)
+    return str(moment)
+
+
+def settle(layout: Layout) -> None:
+    """Let nothing of what was written be done while something is measured."""
+    url = layout.database_url(SUPERUSER).replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")  # as autovacuum would, in its own time
         # Processes that come and go take their time with them, unread.
         for setting in ("autovacuum = off", "max_parallel_workers_per_gather = 0"):
             connection.execute(f"ALTER SYSTEM SET {setting}")
         connection.execute("SELECT pg_reload_conf()")
-    return str(moment)
 
 
 def middle(api: Api, path: str, pages: int) -> str:

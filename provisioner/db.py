@@ -1,15 +1,16 @@
 """The ground floor of every table: base class, column types, and the one way to open a transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
+import orjson
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, Text, func
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, Range
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Enum, Identity, MetaData, Text, func, literal, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, Range
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 
 NAMES = {
@@ -56,6 +57,26 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
+
+
+def enter(model: type[Base], rows: Sequence[Json]) -> None:
+    """Insert many rows by one statement. All name the same columns; the others get their defaults."""
+    if not rows:
+        return
+    defaults = {
+        each.name: each.default.arg for each in model.__table__.columns if each.default and each.default.is_scalar
+    }
+    filled = [{**defaults, **row} for row in rows]
+    table, columns = model.__tablename__, ", ".join(filled[0])
+    source = f"jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb))"
+    insert = text(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {source}")  # noqa: S608 - names of our own
+    db.session.flush()
+    db.session.execute(insert, {"rows": orjson.dumps(filled).decode()})
+
+
+def one_of(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
+    """Whether the column has one of these values, however many: they travel as one array."""
+    return column == func.any(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -20,10 +20,20 @@ STATES = {
 
 HEALTH = {"unknown": _l("Not checked yet"), "healthy": _l("Healthy"), "unhealthy": _l("Unhealthy")}
 
-ACTIONS = {"provision": _l("Provisioning"), "update": _l("Update"), "check": _l("Check")}
+ACTIONS = {
+    "provision": _l("Provisioning"),
+    "update": _l("Update"),
+    "reconfigure": _l("Reconfiguration"),
+    "check": _l("Check"),
+}
 
 # What a button says.
-VERBS = {"provision": _lp("verb", "Provision"), "update": _lp("verb", "Update"), "check": _lp("verb", "Check")}
+VERBS = {
+    "provision": _lp("verb", "Provision"),
+    "update": _lp("verb", "Update"),
+    "reconfigure": _lp("verb", "Reconfigure"),
+    "check": _lp("verb", "Check"),
+}
 
 CAUSES = {
     "playbook_failed": _l("A step of the playbook failed."),
@@ -96,6 +106,19 @@ EXPLANATIONS = {
     "playbook_error": _l(
         "The app's playbook has a mistake. Its authors have to mend it; running it again will not help."
     ),
+}
+
+# Of a request, for each of its instances.
+OUTCOMES = {
+    "accepted": _lp("outcome", "Asked for"),
+    "unchanged": _lp("outcome", "Nothing to do"),
+    "refused": _lp("outcome", "Refused"),
+}
+
+REFUSALS = {
+    "operation-in-progress": _l("Another job has the instance."),
+    "wrong-state": _l("Its state does not allow it."),
+    "not-newer": _l("It has this release or a newer one already."),
 }
 
 RESOLUTIONS = {
@@ -184,6 +207,8 @@ LABELS = {
     "verb": VERBS,
     "cause": CAUSES,
     "explanation": EXPLANATIONS,
+    "outcome": OUTCOMES,
+    "refusal": REFUSALS,
     "resolution": RESOLUTIONS,
     "administration": ADMINISTRATION_KINDS,
     "name": NAME_TYPES,

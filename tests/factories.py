@@ -62,7 +62,7 @@ def app(
         "owner": "The agency",
         "releases": list(versions),
         "actions": actions,
-        "retry_safe": ["provision", "check"],
+        "retry_safe": ["provision", "reconfigure", "check"],
         "timeouts": dict.fromkeys(actions, 60),
         "secrets": ["admin_password"],
         "concurrency": concurrency,
@@ -103,7 +103,9 @@ def asked(administration_id: UUID, app: str = "complaints", **more: Any) -> Job:
 def asked_to(action: Action, instance_id: UUID, release: str | None = None, *, background: bool = False) -> Job:
     """The queued job of an action on an instance."""
     with transaction():
-        return requests.ask(instance_id, action, "test", release, background=background).job
+        accepted = requests.ask(instance_id, action, "test", release, background=background)
+        assert accepted, "there was nothing to do"
+        return accepted.job
 
 
 def claimed(worker: str = "worker", sites: tuple[str, ...] = (SITE,), process: int = 0) -> attempts.Claim:

@@ -128,8 +128,8 @@ def _update(console: Console, instance_id: UUID) -> None:
     title = "Éclairage public en panne / إنارة عمومية معطلة"
     number = tracker.file(title)
     with transaction():
-        job = requests.ask(instance_id, Action.UPDATE, REASON, NEW).job
-    _follow(console, [job.id])
+        accepted = requests.ask(instance_id, Action.UPDATE, REASON, NEW)
+    _follow(console, [accepted.job.id] if accepted else [])
     if tracker.title_of(number) != title:
         raise ComplaintLost
     console.print(f"Complaint {number}, filed under {OLD}, is still there under {NEW}.")

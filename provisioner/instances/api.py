@@ -10,7 +10,6 @@ from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.administrations import queries as administrations
 from provisioner.db import transaction
 from provisioner.instances import queries, service
 from provisioner.instances.schemas import (
@@ -19,6 +18,7 @@ from provisioner.instances.schemas import (
     InstancesQuery,
     InstanceView,
     ResolveRequest,
+    meant,
 )
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.schemas import CancelRequest, JobView
@@ -35,9 +35,7 @@ blp = Blueprint("instances_api", __name__, url_prefix="/api/v1", description="Ap
 def instances(given: dict[str, Any]) -> Any:
     """Instances by the administration's name in the reader's language, then by app."""
     which, as_of = taken(given), given.pop("as_of")
-    if whose := given.pop("administration", None):
-        given["administration_id"] = administrations.referred(whose).id
-    return answered(queries.find(queries.Filter(**given), which, language(), as_of))
+    return answered(queries.find(meant(given), which, language(), as_of))
 
 
 @blp.route("/instances/<uuid:instance_id>")

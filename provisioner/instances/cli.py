@@ -6,11 +6,10 @@ from uuid import UUID
 
 import click
 
-from provisioner.administrations import queries as administrations
 from provisioner.db import transaction
 from provisioner.instances import queries, secrets, service
-from provisioner.instances.lifecycle import Environment, Health
-from provisioner.instances.schemas import InstanceDetailView, InstanceView
+from provisioner.instances.options import filter_options
+from provisioner.instances.schemas import InstanceDetailView, InstanceView, meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import Resolution
 from provisioner.jobs.schemas import JobView
@@ -38,19 +37,12 @@ def instances() -> None:
 
 @instances.command("list")
 @click.option("--app")
-@click.option("--administration", help="Its id, its label, or a code as scheme:value.")
-@click.option("--state", type=OneOf(queries.STATES), help="Without it: all but the removed ones.")
-@click.option("--release", help="The version that is applied.")
-@click.option("--environment", type=OneOf(Environment))
-@click.option("--host")
-@click.option("--health", type=OneOf(Health))
-@click.option("--text", help="Words of the administration's names, a code, a host name, a short id.")
+@filter_options
 @as_of_option
 @output_option
-def list_instances(as_of: datetime | None, output: str, administration: str | None, **filters: Any) -> None:
+def list_instances(as_of: datetime | None, output: str, **filters: Any) -> None:
     """Instances by administration, then by app."""
-    whose = administrations.referred(administration).id if administration else None
-    wanted = queries.Filter(administration_id=whose, **filters)
+    wanted = meant(filters)
     found = every(lambda which: queries.find(wanted, which, LANGUAGE, as_of))
     show(InstanceView(many=True).dump(found) if output == "json" else map(_flat, found), COLUMNS, output)
 

@@ -26,6 +26,7 @@ class Health(StrEnum):
 class Action(StrEnum):
     PROVISION = "provision"
     UPDATE = "update"
+    RECONFIGURE = "reconfigure"
     CHECK = "check"
 
 
@@ -37,14 +38,20 @@ class Step:
     afterwards: State | None  # None: as before
     on_failure: State | None = None
     applies_release: bool = False  # success means that the desired release is in place
+    converges: bool = False  # success means that everything desired is in place, so it need not be done again
     read_only: bool = False  # may be stopped anywhere
 
 
 STEPS: dict[Action, Step] = {
     Action.PROVISION: Step(
-        frozenset({State.PLANNED, State.FAILED}), State.ACTIVE, on_failure=State.FAILED, applies_release=True
+        frozenset({State.PLANNED, State.FAILED}),
+        State.ACTIVE,
+        on_failure=State.FAILED,
+        applies_release=True,
+        converges=True,
     ),
-    Action.UPDATE: Step(frozenset({State.ACTIVE}), State.ACTIVE, applies_release=True),
+    Action.UPDATE: Step(frozenset({State.ACTIVE}), State.ACTIVE, applies_release=True, converges=True),
+    Action.RECONFIGURE: Step(frozenset({State.ACTIVE}), State.ACTIVE, converges=True),
     Action.CHECK: Step(frozenset({State.ACTIVE, State.SUSPENDED}), None, read_only=True),
 }
 

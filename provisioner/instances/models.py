@@ -31,6 +31,7 @@ class Instance(Model):
     applied_release_id: Mapped[UUID | None] = mapped_column(ForeignKey("release.id"))
     failed_release_id: Mapped[UUID | None] = mapped_column(ForeignKey("release.id"))
     settings: Mapped[Json]
+    applied_digest: Mapped[str | None]  # of all that was in place after the last success (digests); None: not known
     health: Mapped[Health]
     health_at: Mapped[datetime | None]
     created_at: Mapped[Created]

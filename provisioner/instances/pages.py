@@ -13,13 +13,12 @@ from werkzeug.wrappers import Response
 from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
-from provisioner.administrations import queries as administrations
 from provisioner.catalogue import queries as catalogue
 from provisioner.catalogue.models import App
 from provisioner.db import transaction
 from provisioner.instances import lifecycle, queries, service
 from provisioner.instances.lifecycle import Action, Environment, State
-from provisioner.instances.schemas import InstancesQuery, ResolveRequest
+from provisioner.instances.schemas import InstancesQuery, ResolveRequest, meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import CancelRequest
@@ -37,12 +36,10 @@ RECENT = PageRequest(size=10)
 def every() -> str:
     wanted = asked(InstancesQuery)
     which, as_of = taken(wanted), wanted.pop("as_of")
-    if whose := wanted.pop("administration", None):
-        wanted["administration_id"] = administrations.referred(whose).id
     apps = catalogue.apps()
     return render_template(
         "instances/list.html",
-        page=queries.find(queries.Filter(**wanted), which, language(), as_of),
+        page=queries.find(meant(wanted), which, language(), as_of),
         given=filters(),
         as_of=as_of,
         apps=[(app.slug, localised(app.names)) for app in apps],

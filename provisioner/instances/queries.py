@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, func, null, select, ty
 
 from provisioner.administrations.kinds import Language
 from provisioner.administrations.models import Administration
-from provisioner.administrations.search import listed_under, matches
+from provisioner.administrations.search import inside_region, listed_under, matches
 from provisioner.catalogue.models import App
 from provisioner.db import db
 from provisioner.errors import NotFound
@@ -35,6 +35,7 @@ class Filter:
     host: str | None = None
     health: Health | None = None  # no past health is kept: with `as_of` it finds nothing
     text: str | None = None  # a part of the administration's name or of the host name, or the short id
+    region_id: UUID | None = None  # of administrations in this region
 
 
 def by_id(instance_id: UUID) -> Instance:
@@ -78,6 +79,12 @@ def find(wanted: Filter, which: PageRequest, language: str, as_of: datetime | No
     column = query.selected_columns
     order = [column.sort_key, column.administration_id, column.app, column.environment, column.id]
     return page(query, order, which, {"list": "instances", "by": language, "as_of": as_of, **asdict(wanted)})
+
+
+def ids(wanted: Filter, most: int) -> list[UUID]:
+    """The ids of all these instances, or of one more than `most` if there are more."""
+    query = rows(None, wanted).with_only_columns(Instance.id, maintain_column_froms=True)
+    return list(db.session.scalars(query.limit(most + 1)))
 
 
 def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
@@ -154,6 +161,8 @@ def _conditions(wanted: Filter, was: Any, as_of: datetime | None) -> Iterator[Co
     yield _in_state(wanted.state, was)
     if wanted.text:
         yield _about(wanted.text, as_of)
+    if wanted.region_id:
+        yield Instance.administration_id.in_(select(inside_region(wanted.region_id).c.id))
 
 
 def _in_state(state: str | None, was: Any) -> ColumnElement[bool]:

@@ -5,9 +5,11 @@ from typing import Any
 from marshmallow import Schema, fields, pre_dump
 from marshmallow.validate import OneOf
 
+from provisioner.administrations.queries import referred
 from provisioner.catalogue.manifest import Words
+from provisioner.db import Json
 from provisioner.instances.lifecycle import Environment, Health, State
-from provisioner.instances.queries import STATES
+from provisioner.instances.queries import STATES, Filter
 from provisioner.jobs.lifecycle import JobState, Resolution
 from provisioner.jobs.schemas import REASON
 from provisioner.listing import AsOfQuery, ListQuery
@@ -18,8 +20,9 @@ class ResolveRequest(Schema):
     reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
 
 
-class InstancesQuery(ListQuery, AsOfQuery):
-    app = fields.String()
+class InstancesFilter(Schema):
+    """Which instances of an app, or of all."""
+
     administration = fields.String(metadata={"description": "Its id, its label, or a code as scheme:value."})
     state = fields.String(
         validate=OneOf(STATES), metadata={"description": "Without it: all but the removed instances."}
@@ -28,9 +31,23 @@ class InstancesQuery(ListQuery, AsOfQuery):
     environment = fields.Enum(Environment, by_value=True)
     host = fields.String()
     health = fields.Enum(Health, by_value=True)
+    region = fields.String(
+        metadata={"description": "Of administrations in this region: its id, its label, or a code as scheme:value."}
+    )
     text = fields.String(
         metadata={"description": "Words of the administration's names, a code, a host name, a short id."}
     )
+
+
+class InstancesQuery(InstancesFilter, ListQuery, AsOfQuery):
+    app = fields.String()
+
+
+def meant(given: Json) -> Filter:
+    """The filter of a reader, who names administrations by an id, a label, or a code as scheme:value; NotFound."""
+    ids = {name: given.get(name) and referred(given[name]).id for name in ("administration", "region")}
+    plain = {name: value for name, value in given.items() if name not in ids}
+    return Filter(administration_id=ids["administration"], region_id=ids["region"], **plain)
 
 
 class AdministrationRef(Schema):

@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 
 from provisioner.administrations.models import Administration
 from provisioner.audit import service as audit
+from provisioner.catalogue import parameters
 from provisioner.catalogue.models import App, Release
 from provisioner.db import Json, db
-from provisioner.errors import Conflict, NotFound
-from provisioner.hosts import queries as hosts
+from provisioner.errors import NotFound
 from provisioner.instances import secrets as instance_secrets
-from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known, may
+from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known
 from provisioner.instances.models import Instance
 from provisioner.instances.placement import free, place
 from provisioner.jobs import attempts, service as jobs
@@ -87,36 +87,10 @@ def reserve(wanted: Wanted, zone: str) -> Instance:
     return instance
 
 
-def begin(instance: Instance, action: Action, release: Release, request_id: UUID, *, background: bool = False) -> Job:
-    """Queue an action on an instance whose row the caller holds; refused where the state or an open job forbids it.
-
-    A background job waits behind those of people and gives way to them: only what changes nothing can be one.
-    """
-    if background and not STEPS[action].read_only:
-        raise Conflict("%(action)s changes the instance, so it cannot be done in the background.", action=action)
-    jobs.make_way(instance.id, background=background)
-    if not may(action, instance.state):
-        raise Conflict(
-            "An instance that is %(state)s cannot be asked to %(action)s.", state=instance.state, action=action
-        )
-    app = release.app
-    instance.desired_release_id = release.id
-    return jobs.submit(
-        jobs.Order(
-            instance_id=instance.id,
-            administration_id=instance.administration_id,
-            request_id=request_id,
-            action=action,
-            app_id=app.id,
-            release_id=release.id,
-            digest=app.digest,
-            host_id=instance.host_id,
-            site=hosts.by_id(instance.host_id).site,
-            retry_safe=action in app.manifest["retry_safe"],
-            timeout=app.manifest["timeouts"][action],
-            background=background,
-        )
-    )
+def configure(instance: Instance, app: App, given: Json) -> None:
+    """Give an instance whose row the caller holds other settings; what is not given stays as it is."""
+    instance.settings = parameters.changed(app.parameters, instance.settings, given)
+    db.session.flush()
 
 
 def _move(instance: Instance, action: Action, state: State, reason: str | None = None) -> None:
@@ -147,6 +121,22 @@ def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | 
         instance.failed_release_id = release_id
         _wish_no_more(instance)
     _move(instance, action, step.on_failure or instance.state, reason)
+
+
+def _keep_digest(instance: Instance, job: Job, state: JobState, *, resolved: bool) -> None:
+    """What is known to be in place: all that was ordered after a success, nothing where something may be half done.
+
+    Neither is a person's word that it succeeded enough, nor what a check found that should not be there.
+    """
+    step = STEPS[Action(job.action)]
+    if state is JobState.SUCCEEDED and step.converges and not resolved:
+        instance.applied_digest = job.desired_digest
+    elif resolved or (job.touched and not step.read_only) or _is_off(job):
+        instance.applied_digest = None
+
+
+def _is_off(job: Job) -> bool:
+    return bool(job.report.get("drift")) or job.report.get("health") == Health.UNHEALTHY
 
 
 def _learn_health(instance: Instance, report: Json, now: datetime) -> None:
@@ -207,6 +197,7 @@ def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = 
         _failed(instance, action, job.release_id, reason)
     elif state in {JobState.CANCELLED, JobState.TIMED_OUT} and STEPS[action].applies_release:
         _wish_no_more(instance)
+    _keep_digest(instance, job, state, resolved=reason is not None)
 
 
 def _wish_no_more(instance: Instance) -> None:

@@ -25,6 +25,7 @@ class Job(Model):
     app_id: Mapped[UUID] = mapped_column(ForeignKey("app.id"))  # the instance's
     release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
     digest: Mapped[str]  # of the app's folder when the request was approved
+    desired_digest: Mapped[str | None]  # of all that it is to put in place; None: it puts only a part there, or nothing
     host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))  # the instance's
     site: Mapped[str]  # the host's
     background: Mapped[bool] = mapped_column(default=False)  # a sweep's: waits behind people's jobs, gives way to them

@@ -98,7 +98,8 @@ def recover(reason: str) -> int:
     """After a restore from a backup: nobody knows what happened since to the jobs that it shows as going on.
 
     All of them need a person, as do the waiting ones that may not run twice; fences leap, so that no host takes an
-    attempt of before for a newer one. Returns how many jobs need attention now.
+    attempt of before for a newer one; what is in place on any instance is not known. Returns how many jobs need
+    attention now.
     """
     unsure = db.session.scalars(
         select(Job)
@@ -114,5 +115,6 @@ def recover(reason: str) -> int:
         job.cause, job.lease_until = Cause.RESTORED, None
         record("job.recover", job, outcome=job.state, after={"state": job.state})
     db.session.execute(text("UPDATE fence SET value = value + :leap"), {"leap": LEAP})
+    db.session.execute(text("UPDATE instance SET applied_digest = NULL, version = version + 1"))
     audit.record("service.recover", "service", "jobs", after={"jobs": len(unsure)}, reason=reason)
     return len(unsure)

@@ -3,19 +3,24 @@
 Time is always the database's clock. No function here commits.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text, update
 
 from provisioner.audit import service as audit
-from provisioner.db import Json, db
-from provisioner.errors import Conflict, NotFound, OperationInProgress
+from provisioner.db import Json, db, enter, one_of
+from provisioner.errors import Conflict, NotFound
 from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState, before_it_began
-from provisioner.jobs.models import Fence, Job
+from provisioner.jobs.models import Job
 from provisioner.workers.service import wake
+
+FENCES = text(
+    "INSERT INTO fence (instance_id, value) SELECT unnest(CAST(:instances AS uuid[])), 0 ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Order:
     app_id: UUID
     release_id: UUID
     digest: str
+    desired_digest: str | None
     host_id: UUID
     site: str
     retry_safe: bool
@@ -49,62 +55,92 @@ def record(action: str, job: Job, *, outcome: str, after: Json, reason: str | No
     )
 
 
-def make_way(instance_id: UUID, *, background: bool) -> None:
-    """Let the instance take a new job: a sweep's job gives way to a person's.
+def holders(instance_ids: Collection[UUID]) -> dict[UUID, Any]:
+    """The open job of each of these instances, its row held; one that is giving way holds its instance no more.
 
-    OperationInProgress, naming the holder, if another open job has the instance. The caller holds the instance's row.
+    Columns: id, instance_id, administration_id, action, state, background. The caller holds the instances' rows.
     """
-    holder = db.session.scalar(
-        select(Job)
-        .where(Job.instance_id == instance_id, Job.state.in_(OPEN), Job.giving_way.is_(False))
+    rows = db.session.execute(
+        select(Job.id, Job.instance_id, Job.administration_id, Job.action, Job.state, Job.background)
+        .where(one_of(Job.instance_id, instance_ids), Job.state.in_(OPEN), Job.giving_way.is_(False))
+        .order_by(Job.id)
         .with_for_update()
-        .execution_options(populate_existing=True)
     )
-    if holder is None:
-        return
-    if background or not holder.background:
-        raise OperationInProgress(action=holder.action, job_id=str(holder.id))
-    _give_way(holder)
+    return {row.instance_id: row for row in rows}
 
 
-def _give_way(job: Job) -> None:
-    if job.state is JobState.QUEUED:
-        _end(job, JobState.CANCELLED, Cause.GAVE_WAY)
-    else:
-        job.giving_way = True
-        job.cancel_requested_at = job.cancel_requested_at or func.clock_timestamp()
-    db.session.flush()  # the index lets the newcomer in only after it
-    record("job.give_way", job, outcome=job.state, after={"state": job.state})
+def give_way(sweeps: Sequence[Any]) -> None:
+    """Let these background jobs, as `holders` tells of them, make way for what people ask for on their instances."""
+    now = func.clock_timestamp()
+    waiting = [job.id for job in sweeps if job.state is JobState.QUEUED]
+    acting = [job.id for job in sweeps if job.state is not JobState.QUEUED]
+    ended = {"state": JobState.CANCELLED, "cause": Cause.GAVE_WAY, "finished_at": now}
+    asked = {"giving_way": True, "cancel_requested_at": func.coalesce(Job.cancel_requested_at, now)}
+    for ids, values in ((waiting, ended), (acting, asked)):
+        if ids:
+            db.session.execute(update(Job).where(one_of(Job.id, ids)).values(values))
+    states = {job.id: JobState.CANCELLED if job.state is JobState.QUEUED else job.state for job in sweeps}
+    audit.record_each(
+        "job.give_way",
+        "job",
+        [
+            {
+                "object_id": job.id,
+                "administration_id": job.administration_id,
+                "job_id": job.id,
+                "outcome": states[job.id],
+                "after": {"state": states[job.id]},
+            }
+            for job in sweeps
+        ],
+    )
 
 
 def _end(job: Job, state: JobState, cause: Cause) -> None:
     job.state, job.cause, job.finished_at = state, cause, func.clock_timestamp()
 
 
-def submit(order: Order) -> Job:
-    """Queue one action. The caller holds the instance's row and has made way on it; a unique index stands behind."""
-    still_acting = _still_acting(order.instance_id)
-    job = Job(id=uuid4(), **order.__dict__, state=JobState.QUEUED, not_before=still_acting, report={})
-    db.session.add(job)
-    db.session.flush()
-    db.session.execute(insert(Fence).values(instance_id=order.instance_id, value=0).on_conflict_do_nothing())
-    audit.record(
-        "job.submit",
-        "job",
-        job.id,
-        administration_id=order.administration_id,
-        request_id=order.request_id,
-        job_id=job.id,
-        after={"action": order.action, "instance_id": str(order.instance_id)},
-    )
+def submit(orders: Sequence[Order]) -> list[UUID]:
+    """Queue an action on each of these instances; returns the ids of the jobs, in the order of the orders.
+
+    The caller holds the instances' rows and has made way on them; a unique index stands behind.
+    """
+    acting = _still_acting([order.instance_id for order in orders])
+    jobs = [
+        {
+            "id": uuid4(),
+            **order.__dict__,
+            "state": JobState.QUEUED,
+            "not_before": acting.get(order.instance_id),
+            "report": {},
+        }
+        for order in orders
+    ]
+    enter(Job, jobs)
+    db.session.execute(FENCES, {"instances": [order.instance_id for order in orders]})
+    audit.record_each("job.submit", "job", [_submitted(job) for job in jobs])
     wake()
-    return job
+    return [job["id"] for job in jobs]
 
 
-def _still_acting(instance_id: UUID) -> Any:
-    """Until when an attempt that was cut off may act on: nothing new begins there before."""
-    later = Job.not_before > func.clock_timestamp()
-    return select(func.max(Job.not_before)).where(Job.instance_id == instance_id, later).scalar_subquery()
+def _submitted(job: Json) -> Json:
+    return {
+        "object_id": job["id"],
+        "administration_id": job["administration_id"],
+        "request_id": job["request_id"],
+        "job_id": job["id"],
+        "after": {"action": job["action"], "instance_id": job["instance_id"]},
+    }
+
+
+def _still_acting(instance_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
+    """Until when attempts that were cut off may act on: nothing new begins on their instances before."""
+    rows = db.session.execute(
+        select(Job.instance_id, func.max(Job.not_before))
+        .where(Job.not_before > func.clock_timestamp(), one_of(Job.instance_id, instance_ids))
+        .group_by(Job.instance_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def locked(job_id: UUID) -> Job:

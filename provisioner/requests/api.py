@@ -1,6 +1,7 @@
 """The API of requests: every action on an instance is asked for here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,29 +14,38 @@ from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations
 from provisioner.db import Json, transaction
 from provisioner.errors import DomainError
+from provisioner.instances.beginning import Outcome
 from provisioner.instances.lifecycle import Action
+from provisioner.instances.schemas import meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.schemas import JobView
 from provisioner.listing import IN_QUERY, DryRunQuery, ListQuery, answered, page_of, taken
+from provisioner.paging import PageRequest
 from provisioner.requests import queries, service
 from provisioner.requests.idempotency import Answer, NoKey, key, once
 from provisioner.requests.schemas import (
     ActRequest,
     AskingHeaders,
     CheckRequest,
+    ManyRequest,
+    ManyView,
     NewInstanceRequest,
+    OutcomesQuery,
+    OutcomeView,
     PlanView,
+    ReconfigureRequest,
     RequestDetailView,
     RequestView,
     UpdateRequest,
 )
-from provisioner.requests.service import Accepted, NewInstance
+from provisioner.requests.service import Accepted, NewInstance, Selection
 from provisioner.web import PROBLEM, answer
 
 blp = Blueprint("requests_api", __name__, url_prefix="/api/v1", description="Asking for instances and for actions")
 
 ACCEPTED, OK = 202, 200
 FIRST_LOOK = "1"  # seconds after which it makes sense to ask how the job is
+REQUEST_HEADERS = {"Location": {"description": "The request.", "schema": {"type": "string"}}}
 JOB_HEADERS = {
     "Location": {"description": "The job.", "schema": {"type": "string"}},
     "Operation-Location": {"description": "The job.", "schema": {"type": "string"}},
@@ -48,7 +58,9 @@ def _accepting(body: type[Schema]) -> Callable[[View], View]:
     """What all doors have in common that ask for an action: what comes in, and that a job goes out."""
 
     def door(view: View) -> View:
-        view = blp.alt_response(OK, schema=PlanView, description="The plan, after a dry run", success=True)(view)
+        view = blp.alt_response(
+            OK, schema=PlanView, description="The plan, after a dry run; or that there is nothing to do", success=True
+        )(view)
         view = blp.response(ACCEPTED, JobView, headers=JOB_HEADERS)(view)
         view = blp.arguments(DryRunQuery, **IN_QUERY)(blp.arguments(body)(view))
         return cast("View", blp.arguments(AskingHeaders, location="headers")(view))
@@ -69,8 +81,21 @@ def requests(given: Json) -> Any:
 @requires(Right.VIEW)
 @blp.response(200, RequestDetailView)
 def one_request(request_id: UUID) -> Any:
-    """One request with its frozen plan."""
-    return queries.by_id(request_id)
+    """One request with its frozen plan, and how many instances what came of it for."""
+    found = queries.by_id(request_id)
+    kept = {"plan": queries.plan(request_id), "outcomes": queries.counts(request_id)}
+    return {**found._mapping, **kept}  # noqa: SLF001 - how a row is read by name
+
+
+@blp.route("/requests/<uuid:request_id>/outcomes")
+@requires(Right.VIEW)
+@blp.arguments(OutcomesQuery, **IN_QUERY)
+@blp.response(200, page_of(OutcomeView))
+def outcomes(given: Json, request_id: UUID) -> Any:
+    """What came of the request for each instance: a job, nothing to do, or a refusal."""
+    queries.by_id(request_id)
+    which = taken(given)
+    return answered(queries.outcomes(request_id, given["outcome"], which))
 
 
 @blp.route("/requests", methods=["POST"])
@@ -94,6 +119,14 @@ def update(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     return _asked(given, how, lambda: service.ask(instance_id, Action.UPDATE, **wanted))
 
 
+@blp.route("/instances/<uuid:instance_id>/reconfigure", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(ReconfigureRequest)
+def reconfigure(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Bring files and configuration to what they should be, perhaps with other settings, on the release that it has."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.RECONFIGURE, **wanted))
+
+
 @blp.route("/instances/<uuid:instance_id>/check", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(CheckRequest)
@@ -110,24 +143,62 @@ def provision(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Respon
     return _asked(given, how, lambda: service.ask(instance_id, Action.PROVISION, **wanted))
 
 
-def _asked(given: Json, how: Json, ask: Callable[[], Accepted]) -> Response:
+@blp.route("/instances/actions", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(AskingHeaders, location="headers")
+@blp.arguments(ManyRequest)
+@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.response(ACCEPTED, ManyView, headers=REQUEST_HEADERS)
+@blp.alt_response(OK, schema=ManyView, description="What would come of it, after a dry run", success=True)
+def act_on_many(given: Json, wanted: Json, how: Json) -> Response:
+    """Ask for the same action on up to 20,000 instances of an app. One that is refused does not hinder the others."""
+    where = wanted.pop("where", None)
+    which = Selection(wanted.pop("app"), wanted.pop("instances", ()), None if where is None else meant(where))
+    if how["dry_run"]:
+        with transaction(dry_run=True):
+            return _sent(replace(_of_many(service.ask_many(which, **wanted).id), status=OK, location=None))
+    return _once(given, lambda: _of_many(service.ask_many(which, **wanted).id))
+
+
+def _of_many(request_id: UUID) -> Answer:
+    view, first = OutcomeView(many=True), PageRequest()
+    lists = {
+        each.value: view.dump(queries.outcomes(request_id, each, first).rows)
+        for each in (Outcome.UNCHANGED, Outcome.REFUSED)
+    }
+    body = {"request_id": str(request_id), "counts": queries.counts(request_id), **lists}
+    return Answer(ACCEPTED, body, url_for("requests_api.one_request", request_id=request_id))
+
+
+def _asked(given: Json, how: Json, ask: Callable[[], Accepted | None]) -> Response:
     if how["dry_run"]:
         with transaction(dry_run=True):
             return _sent(_planned(ask()))
+    return _once(given, lambda: _job(ask()))
+
+
+def _once(given: Json, act: Callable[[], Answer]) -> Response:
     if given["key"] is None and principal().token_id:
         raise NoKey
     with transaction():
         if given["key"] is None:
-            return _sent(_job(ask()))
+            return _sent(act())
         call = key(principal().account_id, given["key"], [request.path, request.get_json()])
-        return _sent(once(call, lambda: _job(ask()), _refused))
+        return _sent(once(call, act, _refused))
 
 
-def _planned(accepted: Accepted) -> Answer:
+NOTHING_TO_DO = Answer(OK, {"unchanged": True})
+
+
+def _planned(accepted: Accepted | None) -> Answer:
+    if accepted is None:
+        return NOTHING_TO_DO
     return Answer(OK, {"plan": accepted.request.plan, "digest": accepted.request.digest})
 
 
-def _job(accepted: Accepted) -> Answer:
+def _job(accepted: Accepted | None) -> Answer:
+    if accepted is None:
+        return NOTHING_TO_DO
     job_id = accepted.job.id
     return Answer(ACCEPTED, dict(JobView().dump(jobs.detail(job_id))), url_for("jobs_api.job", job_id=job_id))
 

@@ -8,16 +8,21 @@ import click
 from click.exceptions import Exit
 
 from provisioner.administrations import queries as administrations
-from provisioner.db import transaction
+from provisioner.db import Json, transaction
 from provisioner.instances import queries as instances
+from provisioner.instances.beginning import Outcome
 from provisioner.instances.lifecycle import Action, Environment
+from provisioner.instances.options import filter_options
+from provisioner.instances.schemas import meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.progress import wait
 from provisioner.jobs.schemas import JobView
 from provisioner.output import OneOf, output_option, reason_option, show_one
-from provisioner.requests import service
-from provisioner.requests.service import Accepted, NewInstance
+from provisioner.paging import every
+from provisioner.requests import queries, service
+from provisioner.requests.schemas import OutcomeView
+from provisioner.requests.service import Accepted, NewInstance, Selection
 
 NOT_DONE = 3  # the exit code where a job that was waited for did not succeed
 
@@ -29,7 +34,7 @@ def request() -> None:
     """Ask for instances, and for actions on them."""
 
 
-def _asking(ask: Callable[..., Accepted]) -> Callable[..., None]:
+def _asking(ask: Callable[..., Accepted | None]) -> Callable[..., None]:
     """What all these commands have in common: a reason, a job that comes of it, and perhaps the wait for its end."""
 
     @reason_option
@@ -40,7 +45,11 @@ def _asking(ask: Callable[..., Accepted]) -> Callable[..., None]:
     @wraps(ask)
     def command(*args: Any, waiting: bool, output: str, **more: Any) -> None:
         with transaction():
-            job_id = ask(*args, **more).job.id
+            accepted = ask(*args, **more)
+            job_id = accepted.job.id if accepted else None
+        if job_id is None:
+            show_one({"unchanged": True}, output)
+            return
         state = wait(job_id) if waiting else None
         show_one(JobView().dump(jobs.detail(job_id)), output)
         if waiting and state is not JobState.SUCCEEDED:
@@ -55,10 +64,15 @@ def _pairs(_context: click.Context, _option: click.Parameter, given: tuple[str, 
     return dict(text.split("=", 1) for text in given)
 
 
+settings_option = click.option(
+    "--set", "settings", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A parameter of the app."
+)
+
+
 @request.command("new")
 @click.argument("app")
 @click.option("--administration", required=True, help="Its id, its label, or a code as scheme:value.")
-@click.option("--set", "settings", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A parameter of the app.")
+@settings_option
 @click.option("--environment", type=OneOf(Environment), default="production", show_default=True)
 @release_option
 @_asking
@@ -71,16 +85,25 @@ def new(app: str, administration: str, **wanted: Any) -> Accepted:
 @click.argument("instance")
 @release_option
 @_asking
-def update(instance: str, release: str | None, reason: str) -> Accepted:
+def update(instance: str, release: str | None, reason: str) -> Accepted | None:
     """Bring an instance to a newer release."""
     return service.ask(instances.referred(instance), Action.UPDATE, reason, release)
 
 
 @request.command()
 @click.argument("instance")
+@settings_option
+@_asking
+def reconfigure(instance: str, settings: dict[str, str], reason: str) -> Accepted | None:
+    """Bring files and configuration to what they should be, perhaps with other settings, on the release it has."""
+    return service.ask(instances.referred(instance), Action.RECONFIGURE, reason, settings=settings)
+
+
+@request.command()
+@click.argument("instance")
 @click.option("--background", is_flag=True, help="For sweeps: behind the jobs of people, and stopped for them.")
 @_asking
-def check(instance: str, reason: str, *, background: bool) -> Accepted:
+def check(instance: str, reason: str, *, background: bool) -> Accepted | None:
     """Look at an instance on its host; change nothing."""
     return service.ask(instances.referred(instance), Action.CHECK, reason, background=background)
 
@@ -88,6 +111,45 @@ def check(instance: str, reason: str, *, background: bool) -> Accepted:
 @request.command()
 @click.argument("instance")
 @_asking
-def provision(instance: str, reason: str) -> Accepted:
+def provision(instance: str, reason: str) -> Accepted | None:
     """Try again to provision an instance whose first provisioning did not succeed."""
     return service.ask(instances.referred(instance), Action.PROVISION, reason)
+
+
+@request.command()
+@click.argument("action", type=OneOf(service.FOR_MANY))
+@click.argument("app")
+@click.option("--instance", "named", multiple=True, help="One of them: its id, its short id or its host name.")
+@click.option("--all", "everything", is_flag=True, help="All instances of the app.")
+@filter_options
+@click.option("--to", help="The release of an update; without it: the newest current one.")
+@click.option("--dry-run", is_flag=True, help="Say what would come of it, and keep nothing.")
+@reason_option
+@output_option
+def many(
+    action: Action, app: str, named: tuple[str, ...], to: str | None, reason: str, output: str,
+    *, everything: bool, dry_run: bool, **filters: Any,
+) -> None:  # fmt: skip
+    """Ask for an ACTION on many instances of an APP: named ones, those that the filters find, or all.
+
+    One that is refused does not hinder the others; exit code 3 if any was.
+    """
+    if sum((bool(named), everything, any(filters.values()))) != 1:
+        raise click.UsageError("Say which instances: with --instance, with filters, or with --all.")
+    with transaction(dry_run=dry_run):
+        ids = [instances.referred(each) for each in named]
+        which = Selection(app, ids, None if named else meant(filters))
+        request_id = service.ask_many(which, action, reason, to).id
+        counts = queries.counts(request_id)
+        refused = [*every(lambda page: queries.outcomes(request_id, Outcome.REFUSED, page))]
+    facts: Json = {} if dry_run else {"request_id": str(request_id)}
+    facts |= {outcome.value: count for outcome, count in counts.items()}
+    show_one({**facts, "refusals": _refusals(refused, output)}, output)
+    if refused:
+        raise Exit(NOT_DONE)
+
+
+def _refusals(refused: list[Any], output: str) -> Any:
+    if output == "json":
+        return OutcomeView(many=True).dump(refused)
+    return "\n".join(f"{row.short_id}: {row.message % row.details}" for row in refused)

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import Computed, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provisioner.db import Created, Id, Json, Model
+from provisioner.instances.beginning import Outcome
 
 
 class Decision(StrEnum):
@@ -30,6 +31,26 @@ class Request(Model):
     policy: Mapped[str]  # which rule decided, or asked for a decision
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     decided_at: Mapped[datetime | None]
+    # What lists show of the plan, kept beside it by the database: a plan may be about thousands of instances.
+    action: Mapped[str | None] = mapped_column(Computed("plan ->> 'action'", persisted=True))
+    app: Mapped[str | None] = mapped_column(Computed("plan ->> 'app'", persisted=True))
+    release: Mapped[str | None] = mapped_column(Computed("plan ->> 'release'", persisted=True))
+    instances: Mapped[int | None] = mapped_column(Computed("jsonb_array_length(plan -> 'instances')", persisted=True))
+    instance_id: Mapped[UUID | None] = mapped_column(Computed("(plan #>> '{instances,0,id}')::uuid", persisted=True))
+
+
+class RequestOutcome(Model):
+    """What came of a request for one instance: a job, nothing to do, or a refusal and why."""
+
+    __tablename__ = "request_outcome"
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"), primary_key=True)
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    outcome: Mapped[Outcome]
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id"))  # the job, or the one that holds the instance
+    code: Mapped[str | None]  # of the refusal
+    message: Mapped[str | None]
+    details: Mapped[Json | None]
 
 
 class IdempotencyKey(Model):

@@ -1,11 +1,20 @@
 """What comes in and goes out about requests, for the API and forms alike."""
 
-from marshmallow import Schema, fields
+from typing import Any
 
+from flask_babel import gettext
+from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from provisioner.db import Json
+from provisioner.instances.beginning import Outcome
 from provisioner.instances.lifecycle import Action, Environment
+from provisioner.instances.schemas import InstancesFilter
 from provisioner.jobs.schemas import REASON
+from provisioner.listing import ListQuery
 from provisioner.requests.idempotency import LONGEST
 from provisioner.requests.models import Decision
+from provisioner.requests.service import FOR_MANY, MOST
 
 
 class AskingHeaders(Schema):
@@ -36,6 +45,28 @@ class UpdateRequest(ActRequest):
     release = fields.String(load_default=None, metadata={"description": "Without it: the newest current one."})
 
 
+class ReconfigureRequest(ActRequest):
+    settings = fields.Dict(
+        keys=fields.String(),
+        load_default=dict,
+        metadata={"description": "New values for some of the app's parameters; the others stay as they are."},
+    )
+
+
+class ManyRequest(UpdateRequest):
+    """The same action on many instances of an app: those that are named, or all that the filters find."""
+
+    app = fields.String(required=True)
+    action = fields.Enum(Action, by_value=True, required=True, validate=OneOf(FOR_MANY))
+    instances = fields.List(fields.UUID(), validate=Length(1, MOST))
+    where = fields.Nested(InstancesFilter, metadata={"description": "Filters; `{}` finds all instances of the app."})
+
+    @validates_schema
+    def _says_which(self, data: Json, **_: Any) -> None:
+        if ("instances" in data) == ("where" in data):
+            raise ValidationError("Say which instances: either `instances` or `where`.", "instances")
+
+
 class ActForm(UpdateRequest):
     """Any action, for pages: which one stands in the form, and not in its address."""
 
@@ -55,19 +86,66 @@ class NewInstanceRequest(UpdateRequest):
     )
 
 
+class ManyQuery(InstancesFilter):
+    """The filters of a list of instances, and what is to be done with all of them; `to` is the release of an update."""
+
+    app = fields.String(required=True)
+    action = fields.Enum(Action, by_value=True, load_default=None, validate=OneOf(FOR_MANY))
+    to = fields.String(load_default=None)
+
+
+class ManyForm(ManyQuery, ActRequest):
+    action = fields.Enum(Action, by_value=True, required=True, validate=OneOf(FOR_MANY))
+
+
+class OutcomeView(Schema):
+    instance_id = fields.UUID()
+    short_id = fields.String()
+    hostname = fields.String()
+    outcome = fields.Enum(Outcome, by_value=True)
+    job_id = fields.UUID(
+        allow_none=True, metadata={"description": "The job; of a refused one, the job that holds the instance."}
+    )
+    code = fields.String(allow_none=True, metadata={"description": "Of the refusal, as in problems."})
+    detail = fields.Function(
+        lambda row: gettext(row.message, **row.details) if row.message else None,
+        metadata={"type": ["string", "null"], "description": "The refusal in the language of the reader."},
+    )
+
+
+class OutcomesQuery(ListQuery):
+    outcome = fields.Enum(Outcome, by_value=True, load_default=None)
+
+
+class CountsView(Schema):
+    accepted = fields.Integer(metadata={"description": "For these a job was queued."})
+    unchanged = fields.Integer(metadata={"description": "These are already as they would be left."})
+    refused = fields.Integer()
+
+
+class ManyView(Schema):
+    """What came of a request for many instances; the rest of the lists is on the pages of its outcomes."""
+
+    request_id = fields.UUID(allow_none=True, metadata={"description": "Empty after a dry run."})
+    counts = fields.Nested(CountsView)
+    unchanged = fields.List(fields.Nested(OutcomeView), metadata={"description": "The first of them."})
+    refused = fields.List(fields.Nested(OutcomeView), metadata={"description": "The first of them."})
+
+
 class RequestView(Schema):
     id = fields.UUID()
     created_at = fields.AwareDateTime()
     action = fields.String()
     app = fields.String()
-    release = fields.String()
-    instances = fields.Integer(metadata={"description": "How many it is about."})
+    release = fields.String(allow_none=True, metadata={"description": "Empty if they do not all have the same."})
+    instances = fields.Integer(metadata={"description": "For how many a job was queued."})
     reason = fields.String()
     requester = fields.String(allow_none=True, metadata={"description": "Empty for the service's own shell."})
     decision = fields.Enum(Decision, by_value=True)
 
 
 class RequestDetailView(RequestView):
+    outcomes = fields.Nested(CountsView)
     plan = fields.Dict(metadata={"description": "What was asked, as it was decided on."})
     digest = fields.String(
         metadata={"description": "SHA-256 of the plan: the decision holds for this and nothing else."}
@@ -78,7 +156,10 @@ class RequestDetailView(RequestView):
 
 
 class PlanView(Schema):
-    """What a dry run would have done."""
+    """What a dry run would have done; or that there is nothing to do."""
 
     plan = fields.Dict()
     digest = fields.String()
+    unchanged = fields.Boolean(
+        metadata={"description": "True, and nothing else: everything is already as the action would leave it."}
+    )

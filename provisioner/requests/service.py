@@ -1,24 +1,39 @@
 """Every action enters here: what was asked is frozen as a plan, a policy decides, and what is approved begins."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from provisioner.administrations import service as administrations
 from provisioner.audit import service as audit
 from provisioner.catalogue import parameters, queries as catalogue
-from provisioner.catalogue.models import App, Release
+from provisioner.catalogue.models import App
 from provisioner.config import settings
-from provisioner.db import Json, db
-from provisioner.errors import Conflict
+from provisioner.db import Json, db, enter
+from provisioner.errors import Conflict, Invalid
 from provisioner.instances import queries as instance_queries, service as instances
-from provisioner.instances.lifecycle import Action, Environment
-from provisioner.instances.models import Instance
+from provisioner.instances.beginning import Outcome, Verdict, Wish, begin, judged
+from provisioner.instances.lifecycle import STEPS, Action, Environment
+from provisioner.instances.queries import Filter
 from provisioner.jobs.models import Job
-from provisioner.requests.models import Decision, Request
+from provisioner.requests.models import Decision, Request, RequestOutcome
+
+FOR_MANY = (Action.UPDATE, Action.RECONFIGURE, Action.CHECK)
+MOST = 20_000  # instances of one request
+
+
+class NothingSelected(Invalid):
+    code = "nothing-selected"
+    message = "No instance is like that, so there is nothing to ask for."
+
+
+class TooMany(Invalid):
+    code = "too-many-instances"
+    message = "One request is for at most %(most)s instances."
 
 
 @dataclass(frozen=True)
@@ -49,27 +64,32 @@ def digest(plan: Json) -> str:
     return hashlib.sha256(orjson.dumps(plan, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _plan(action: Action, instance: Instance, release: Release) -> Json:
-    app = release.app
+def _plan(wish: Wish, accepted: Sequence[Verdict]) -> Json:
+    """What is decided on: the action on each of these instances. The release is the one they have in common."""
+    releases = {verdict.release.version for verdict in accepted}
     return {
-        "action": action,
-        "app": app.slug,
-        "digest": app.digest,
-        "release": release.version,
-        "instances": [
-            {
-                "id": str(instance.id),
-                "administration_id": str(instance.administration_id),
-                "environment": instance.environment,
-                "host_id": str(instance.host_id),
-                "from_release_id": str(instance.applied_release_id) if instance.applied_release_id else None,
-                "settings": instance.settings,
-            }
-        ],
+        "action": wish.action,
+        "app": wish.app.slug,
+        "digest": wish.app.digest,
+        "release": wish.release.version if wish.release else releases.pop() if len(releases) == 1 else None,
+        "instances": [_planned(verdict) for verdict in accepted],
     }
 
 
-def _approved(plan: Json, reason: str, administration_id: UUID) -> Request:
+def _planned(verdict: Verdict) -> Json:
+    instance = verdict.instance
+    return {
+        "id": str(instance.id),
+        "administration_id": str(instance.administration_id),
+        "environment": instance.environment,
+        "host_id": str(instance.host_id),
+        "from_release_id": str(instance.applied_release_id) if instance.applied_release_id else None,
+        "release": verdict.release.version,
+        "settings": instance.settings,
+    }
+
+
+def _approved(plan: Json, reason: str, administration_id: UUID | None) -> Request:
     request = Request(
         id=uuid4(),
         plan=plan,
@@ -106,7 +126,8 @@ def ask_for(wish: NewInstance) -> Accepted:
     instance = instances.reserve(
         instances.Wanted(administration, app, release, wish.environment, given), settings().zone
     )
-    return _start(Action.PROVISION, instance, release, wish.reason)
+    asked = Wish(app, Action.PROVISION)
+    return _accept(judged([instance.id], asked)[0], asked, wish.reason)
 
 
 def _refuse_second(administration_id: UUID, app: App, environment: Environment) -> None:
@@ -121,35 +142,99 @@ def _refuse_second(administration_id: UUID, app: App, environment: Environment) 
 
 
 def ask(
-    instance_id: UUID, action: Action, reason: str, release: str | None = None, *, background: bool = False
-) -> Accepted:
-    """Ask for an action on an instance that exists. An update goes to `release`, or to the newest current one.
+    instance_id: UUID,
+    action: Action,
+    reason: str,
+    release: str | None = None,
+    settings: Json | None = None,
+    *,
+    background: bool = False,
+) -> Accepted | None:
+    """Ask for an action on an instance that exists; None if everything is already as it would leave it.
 
-    What is asked for in the background waits behind everything else, and gives way to what people ask for.
+    An update goes to `release`, or to the newest current one; every other action stays on the release that is there.
+    `settings` are new values for some of the app's parameters. What is asked for in the background waits behind
+    everything else, and gives way to what people ask for.
     """
     instance = instances.held(instance_id)
     app = catalogue.app_by_id(instance.app_id)
-    if action not in app.manifest["actions"]:
-        raise Conflict("%(app)s does not offer the action %(action)s.", app=app.slug, action=action)
-    return _start(action, instance, _target(instance, app, action, release), reason, background=background)
+    wish = _wish(app, action, release, background=background)
+    if settings:
+        instances.configure(instance, app, settings)
+    verdict = judged([instance_id], wish)[0]
+    return None if verdict.outcome is Outcome.UNCHANGED else _accept(verdict, wish, reason)
 
 
-def _target(instance: Instance, app: App, action: Action, wanted: str | None) -> Release:
-    if action is Action.UPDATE:
-        target = catalogue.release(app, wanted)
-        _refuse_backwards(instance, target)
-        return target
-    return catalogue.release_by_id(instance.applied_release_id or instance.desired_release_id)
+def _wish(app: App, action: Action, version: str | None, *, background: bool) -> Wish:
+    release = catalogue.release(app, version) if action is Action.UPDATE else None
+    return Wish(app, action, release, background=background)
 
 
-def _refuse_backwards(instance: Instance, target: Release) -> None:
-    if instance.applied_release_id is None:
-        return  # lifecycle refuses: there is nothing to update yet
-    applied = catalogue.release_by_id(instance.applied_release_id)
-    if target.position <= applied.position:
-        raise Conflict("%(version)s is not newer than %(applied)s.", version=target.version, applied=applied.version)
+def _accept(verdict: Verdict, wish: Wish, reason: str) -> Accepted:
+    if verdict.refusal:
+        raise verdict.refusal
+    request = _decide([verdict], wish, reason, verdict.instance.administration_id)
+    return Accepted(request, db.session.scalars(select(Job).where(Job.request_id == request.id)).one())
 
 
-def _start(action: Action, instance: Instance, release: Release, reason: str, *, background: bool = False) -> Accepted:
-    request = _approved(_plan(action, instance, release), reason, instance.administration_id)
-    return Accepted(request, instances.begin(instance, action, release, request.id, background=background))
+@dataclass(frozen=True)
+class Selection:
+    """Which instances of an app: these, or all that the filter finds."""
+
+    app: str
+    instances: Collection[UUID] = ()
+    where: Filter | None = None
+
+    def ids(self) -> Collection[UUID]:
+        """NothingSelected or TooMany where no request can be made of them."""
+        found = self.instances
+        if self.where:
+            found = instance_queries.ids(replace(self.where, app=self.app), MOST)
+        if not found:
+            raise NothingSelected
+        if len(found) > MOST:
+            raise TooMany(most=MOST)
+        return set(found)
+
+
+def ask_many(which: Selection, action: Action, reason: str, release: str | None = None) -> Request:
+    """Ask for an action on many instances of an app; what came of it for each stands in the outcomes of the request.
+
+    One that must be refused does not keep the others waiting.
+    """
+    wish = _wish_for_many(which.app, action, release)
+    return _decide(judged(which.ids(), wish), wish, reason)
+
+
+def foreseen(which: Selection, action: Action, release: str | None = None) -> list[Verdict]:
+    """What would come of it."""
+    return judged(which.ids(), _wish_for_many(which.app, action, release))
+
+
+def _wish_for_many(app: str, action: Action, release: str | None) -> Wish:
+    """What changes nothing is a sweep, which gives way to what people ask for."""
+    return _wish(catalogue.by_slug(app), action, release, background=STEPS[action].read_only)
+
+
+def _decide(verdicts: Sequence[Verdict], wish: Wish, reason: str, administration_id: UUID | None = None) -> Request:
+    """Freeze what may begin, begin it, and keep what came of the wish for each instance."""
+    accepted = [verdict for verdict in verdicts if verdict.outcome is Outcome.ACCEPTED]
+    request = _approved(_plan(wish, accepted), reason, administration_id)
+    jobs = begin(wish, accepted, request.id)
+    job_ids = {verdict.instance.id: job_id for verdict, job_id in zip(accepted, jobs, strict=True)}
+    enter(RequestOutcome, [_kept(verdict, request.id, job_ids.get(verdict.instance.id)) for verdict in verdicts])
+    return request
+
+
+def _kept(verdict: Verdict, request_id: UUID, job_id: UUID | None) -> Json:
+    refusal = verdict.refusal
+    holder = verdict.holder.id if refusal and verdict.holder else None
+    return {
+        "request_id": request_id,
+        "instance_id": verdict.instance.id,
+        "outcome": verdict.outcome,
+        "job_id": job_id or holder,
+        "code": refusal.code if refusal else None,
+        "message": refusal.message if refusal else None,
+        "details": refusal.details if refusal else None,
+    }
