@@ -129,9 +129,9 @@ def _keep_digest(instance: Instance, job: Job, state: JobState, *, resolved: boo
     Neither is a person's word that it succeeded enough, nor what a check found that should not be there.
     """
     step = STEPS[Action(job.action)]
-    if state is JobState.SUCCEEDED and step.converges and not resolved:
-        instance.applied_digest = job.desired_digest
-    elif resolved or (job.touched and not step.read_only) or _is_off(job):
+    if state is JobState.SUCCEEDED and step.converges:
+        instance.applied_digest = None if resolved else job.desired_digest
+    elif (job.touched and not step.read_only) or _is_off(job):
         instance.applied_digest = None
 
 

@@ -42,6 +42,7 @@ NO_CLOCK = "ALTER ROLE provisioner_app IN DATABASE test RESET search_path; DROP 
 RESET = """
     SET session_replication_role = replica;
     DELETE FROM job_event; UPDATE slot SET run_id = NULL; DELETE FROM job; DELETE FROM drain; DELETE FROM request;
+    DELETE FROM request_outcome;
     DELETE FROM audit_event; UPDATE fence SET value = 0; UPDATE host SET parked_at = NULL, probe_at = NULL;
     UPDATE fake.clock SET now = CAST(%(epoch)s AS timestamptz);
     SET session_replication_role = origin;
@@ -116,15 +117,23 @@ class Real:
         try:
             with transaction() as session:
                 instance = instances.held(self._instances[name])
-                releases = self._releases[self._setup.instances[name].app]
-                release = session.get_one(Release, releases[-1 if action is Action.UPDATE else 0])
-                job = requests._start(action, instance, release, "test", background=background).job
+                self._forget_progress(instance, self._releases[self._setup.instances[name].app][0])
+                session.flush()
+                accepted = requests.ask(instance.id, action, "test", background=background)
+                assert accepted
+                job = accepted.job
         except OperationInProgress as refused:
             raise rows.Busy(self._numbers[UUID(refused.details["job_id"])]) from None
         except Conflict:
             raise rows.NotAllowed from None
         self._numbers[job.id] = len(self._numbers) + 1
         return self._numbers[job.id]
+
+    def _forget_progress(self, instance: Instance, first: UUID) -> None:
+        """The model knows no releases: an update is never one too many."""
+        if instance.applied_release_id:
+            instance.applied_release_id = first
+        instance.applied_digest = None
 
     def cancel(self, number: int) -> None:
         self._decided(lambda: instances.cancel(self._job_id(number), "test"))

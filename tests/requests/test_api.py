@@ -163,13 +163,16 @@ def test_an_update_goes_to_the_newest_release_unless_one_is_named(api: Api, inst
     assert busy["activity"] == {"job_id": answer.json["id"], "action": "update", "state": "queued"}
 
 
-@pytest.mark.parametrize("release", ["1.0", "0.9"])
-def test_an_update_never_goes_backwards_or_nowhere(api: Api, instance: Instance, release: str) -> None:
+@pytest.mark.parametrize(("release", "status", "code"), [("1.0", 409, "not-newer"), ("0.9", 404, "not-found")])
+def test_an_update_never_goes_backwards_or_nowhere(
+    api: Api, administration: Administration, release: str, status: int, code: str
+) -> None:
+    instance = factories.instance(administration, release="2.0", settings={"title": "Hello"})
     before = factories.row_counts()
 
     refused = api.post(f"/instances/{instance.id}/update", json={"reason": "new", "release": release})
 
-    assert refused.status_code in {404, 409}
+    assert (refused.status_code, refused.json["code"]) == (status, code)
     assert {**factories.row_counts(), "idempotency_key": 0} == before
 
 
@@ -198,7 +201,7 @@ def test_a_first_provisioning_that_failed_can_be_tried_again(api: Api, administr
 def test_an_active_instance_cannot_be_provisioned_again(api: Api, instance: Instance) -> None:
     refused = api.post(f"/instances/{instance.id}/provision", json={"reason": "why not"})
 
-    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+    assert (refused.status_code, refused.json["code"]) == (409, "wrong-state")
 
 
 def test_an_unknown_instance_is_not_found(api: Api, administration: Administration) -> None:
