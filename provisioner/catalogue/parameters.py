@@ -79,9 +79,11 @@ def changed(parameters: Sequence[Json], before: Json, given: Json) -> Json:
     """The settings that `before` become with what is `given`; Invalid also where a value may not change any more."""
     after = validated(parameters, {**before, **given})
     fixed = [each["name"] for each in parameters if each.get("immutable_after")]
-    if moved := [name for name in fixed if name in given and before.get(name) != after.get(name)]:
-        detail = "This cannot be changed any more."
-        raise Invalid(errors=[{"pointer": f"/settings/{name}", "detail": detail} for name in moved])
+    moved = [name for name in fixed if name in given and before.get(name) != after.get(name)]
+    if moved:
+        raise Invalid(
+            errors=[{"pointer": f"/settings/{name}", "detail": "This cannot be changed any more."} for name in moved]
+        )
     return after
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.embedded.layout import Layout
 
-from .inventory import HOSTILE_AR, HOSTILE_FR, SECRETS
+from .inventory import HOSTILE_AR, HOSTILE_FR, PARAMETERS, SECRETS
 from .reading import get, rest, shows
 from .runs import Run
 
@@ -125,3 +125,20 @@ def test_a_check_changes_nothing_and_tells_what_was_altered_by_hand(act, updated
     }
     assert (run.reports[UNLUCKY]["active_version"], run.reports[UNLUCKY]["drift"]) == ("2.2.0", [])
     assert style.read_text() == "body { color: red; }"
+
+
+def test_a_reconfiguration_puts_right_what_was_altered_and_stays_on_the_release(act, updated, host, address):
+    style = host.host_root / "instances" / LUCKY / "tracker/html/style.css"
+    style.write_text("body { color: red; }")
+    release = {"release": {"version": "2.6.0", "previous_version": "2.6.0"}}
+    changed = PARAMETERS["complaints"] | {"contact_email": "autre@rabat.example"}
+
+    run = act("reconfigure", "complaints", "2.6.0", 4, {LUCKY: release | {"parameters": changed}})
+    again = act("reconfigure", "complaints", "2.6.0", 5, {LUCKY: release | {"parameters": changed}})
+
+    assert run.status == "successful", run.said
+    assert run.reports[LUCKY]["active_version"] == "2.6.0"
+    assert "red" not in style.read_text()
+    assert "autre@rabat.example" in (style.parents[1] / "config.ini").read_text()
+    assert rest(address(LUCKY), "issue/1")["attributes"]["title"] == COMPLAINT["title"]
+    assert (again.status, again.changed) == ("successful", {})

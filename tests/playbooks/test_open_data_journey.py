@@ -67,3 +67,21 @@ def test_a_job_that_lost_its_claim_touches_nothing(act, portal, host):
     assert run.status == "failed"
     assert run.failures[PORTAL] == ["Nothing was touched: this job carries fence 8, and the host has served fence 9."]
     assert PORTAL not in run.changed
+
+
+def test_a_portal_is_given_other_settings_and_names_and_restarts_only_then(act, portal, address):
+    release = {"release": {"version": "0.65.5", "previous_version": "0.65.5"}}
+    other = {
+        "parameters": PARAMETERS["open-data"] | {"page_size": 7},
+        "administration": {"id": "x", "slug": "x", "name_ar": "إدارة", "name_fr": "Renommée", "name_en": ""},
+    }
+
+    run = act("reconfigure", "open-data", "0.65.5", 4, {PORTAL: release | other})
+    again = act("reconfigure", "open-data", "0.65.5", 5, {PORTAL: release | other})
+
+    assert run.status == "successful", run.said
+    assert json.loads(get(f"{address(PORTAL)}/-/settings.json"))["default_page_size"] == 7
+    dataset = json.loads(get(f"{address(PORTAL)}/portal/administration.json?_shape=array"))
+    assert dataset[0]["name_fr"] == "Renommée"
+    assert run.reports[PORTAL]["active_version"] == "0.65.5"
+    assert (again.status, again.changed) == ("successful", {})

@@ -111,3 +111,33 @@ def work(end: End) -> None:
             claim = factories.claim("worker", [factories.SITE])
         time.sleep(0.05)
     factories.concluded(claim, end)
+
+
+def test_many_are_asked_for_by_what_they_are_and_exit_code_3_tells_of_refusals(administration: Administration) -> None:
+    made = [factories.instance(factories.administration(), settings={"title": "x"}, release="1.0") for _ in range(3)]
+    reason = ("--reason", "Security release")
+
+    foreseen = answered("many", "update", "complaints", "--all", "--dry-run", *reason)
+    named = answered("many", "update", "complaints", "--instance", made[0].short_id, *reason)
+    rest = run("many", "update", "complaints", "--release", "1.0", "--to", "2.0", *reason, "--output", "json")
+
+    assert foreseen == {"accepted": 3, "unchanged": 0, "refused": 0, "refusals": []}
+    assert named["accepted"] == 1
+    told = json.loads(rest.stdout)
+    assert (rest.exit_code, told["accepted"], told["refused"]) == (3, 2, 1)
+    assert told["refusals"][0]["short_id"] == made[0].short_id
+
+
+@pytest.mark.parametrize("which", [(), ("--all", "--host", "server"), ("--all", "--instance", "x")])
+def test_which_instances_are_meant_must_be_said_in_one_way(administration: Administration, which: tuple[str]) -> None:
+    assert run("many", "check", "complaints", *which, "--reason", "x").exit_code == 2
+
+
+def test_other_settings_are_asked_for_and_the_same_are_nothing_to_do(administration: Administration) -> None:
+    instance = factories.instance(administration, settings={"title": "x"})
+
+    asked = answered("reconfigure", instance.short_id, "--set", "days=7", "--reason", "agreed")
+    factories.carried_out()
+    again = answered("reconfigure", instance.short_id, "--set", "days=7", "--reason", "agreed")
+
+    assert (asked["action"], again) == ("reconfigure", {"unchanged": True})

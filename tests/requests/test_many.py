@@ -109,7 +109,7 @@ def test_instances_can_be_named(api: Api, old: list[Instance]) -> None:
 
 def test_instances_can_be_found_by_what_they_are(api: Api, old: list[Instance]) -> None:
     region = factories.administration("region-a", "region")
-    inside = factories.administration("inside", territory=region.id)
+    inside = factories.administration("inside", territory=str(region.id))
     there = factories.instance(inside, release="1.0", settings={"title": "Hello"})
     training = factories.instance(inside, release="2.0", settings={"title": "Hello"}, environment=Environment.TRAINING)
 
