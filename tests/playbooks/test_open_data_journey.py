@@ -76,8 +76,8 @@ def test_a_portal_is_given_other_settings_and_names_and_restarts_only_then(act, 
         "administration": {"id": "x", "slug": "x", "name_ar": "إدارة", "name_fr": "Renommée", "name_en": ""},
     }
 
-    run = act("reconfigure", "open-data", "0.65.5", 4, {PORTAL: release | other})
-    again = act("reconfigure", "open-data", "0.65.5", 5, {PORTAL: release | other})
+    run = act("reconfigure", "open-data", "0.65.5", 10, {PORTAL: release | other})
+    again = act("reconfigure", "open-data", "0.65.5", 11, {PORTAL: release | other})
 
     assert run.status == "successful", run.said
     assert json.loads(get(f"{address(PORTAL)}/-/settings.json"))["default_page_size"] == 7
