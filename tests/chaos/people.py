@@ -14,6 +14,7 @@ from tests.running import Answer
 
 MOST_WAITING = 10  # jobs; people wait while so many wait already
 NEWEST = "5.0"
+NOTHING_TO_DO = {"unchanged": True}
 IN_THE_WAY = 409
 
 
@@ -121,7 +122,7 @@ class People:
         if answer.status == 202:
             with self.ledger.lock:
                 self.ledger.accepted[answer.body["id"]] = answer.body
-        elif answer.status != IN_THE_WAY:
+        elif answer.status != IN_THE_WAY and answer.body != NOTHING_TO_DO:
             self.ledger.defects.append(f"{answer.status}: {answer.body}")
 
     def _cancel(self, chance: random.Random) -> None:
