@@ -33,6 +33,7 @@ SENTENCES = {
     "instance.check": _l("An instance is now %(state)s, after a check."),
     "instance.plan": _l("%(who)s planned an instance of %(app)s (%(environment)s) at %(address)s."),
     "instance.provision": _l("An instance is now %(state)s, after its provisioning."),
+    "instance.reconfigure": _l("An instance is now %(state)s, after a reconfiguration."),
     "instance.reveal_secret": _l("%(who)s looked at the secret %(secret)s of an instance."),
     "instance.update": _l("An instance is now %(state)s, after an update."),
     "job.cancel": _l("%(who)s cancelled a job."),

@@ -109,7 +109,13 @@ def _approved(plan: Json, reason: str, administration_id: UUID | None) -> Reques
         administration_id=administration_id,
         request_id=request.id,
         reason=reason,
-        after={"action": plan["action"], "app": plan["app"], "release": plan["release"], "policy": request.policy},
+        after={
+            "action": plan["action"],
+            "app": plan["app"],
+            "release": plan["release"] or "",
+            "instances": len(plan["instances"]),
+            "policy": request.policy,
+        },
     )
     return request
 
