@@ -46,6 +46,7 @@ CAUSES = {
     "not_admitted": _l("The server's key is not the known one, or it refused our login."),
     "resolved": _l("A person decided on it."),
     "gave_way": _l("It made way for what a person asked."),
+    "not_begun": _l("Its run ended before its turn in it had come."),
     "restored": _l("The service's database was restored from a backup while this job was open."),
 }
 

@@ -11,6 +11,7 @@ import sys
 SOCKET = "gate"  # in the folder of the run
 VARIABLE = "PROVISIONER_GATE"  # tells the plugins where it is; without it there is none
 STOPPED = 250  # exit code of what was not let through
+WHY = "This job is to stop here."
 AT, TASK = "at {}", "task {}"  # names of the processes that see to a task of an instance, and of those that are it
 
 
@@ -31,7 +32,7 @@ def call_itself(name: str) -> None:
 def main() -> None:
     path, name, *arguments = sys.argv[1:]
     if not passes(path, name):
-        os.write(2, b"This job is to stop here.\n")
+        os.write(2, f"{WHY}\n".encode())
         os._exit(STOPPED)
     call_itself(AT.format(name))
     pid = os.posix_spawnp("ssh", ["ssh", *arguments], os.environ)

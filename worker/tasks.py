@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -32,6 +33,8 @@ from worker.run import CannotStart, Run, ready, sweep_folders
 
 MARGIN = 1 / 3  # of the lease: so long before its end a run that got no proof of it kills itself
 CONCLUDE_FOR = 600  # seconds during which a conclusion is tried again while the database is away
+
+UNCHANGED = Outcome(End.SUCCEEDED, touched=False, report={"unchanged": True}, events_emitted=0)
 
 log = structlog.get_logger()
 
@@ -107,11 +110,8 @@ def _outcomes(batch: Batch) -> Iterator[Mapping[Claim, Outcome]]:
     started = False
     try:
         order, asked = _order(batch)
-        if order.changed:
-            yield _broken(batch.claims, "the playbooks changed after the request", touched=False)
-            return
         started = True
-        for outcomes in _run(batch, order, asked):
+        for outcomes in _course(batch, order, asked):
             yield outcomes
             for claim in outcomes:
                 left.pop(claim)
@@ -122,6 +122,17 @@ def _outcomes(batch: Batch) -> Iterator[Mapping[Claim, Outcome]]:
     except Exception:
         log.exception("the run broke")
         yield _broken(left, "the worker failed; its log says why", touched=started)
+
+
+def _course(batch: Batch, order: RunOrder, asked: float) -> Iterator[Mapping[Claim, Outcome]]:
+    if order.changed:
+        yield _broken(batch.claims, "the playbooks changed after the request", touched=False)
+        return
+    if order.unchanged:
+        yield dict.fromkeys(order.unchanged, UNCHANGED)
+    rest = tuple(claim for claim in batch.claims if claim not in order.unchanged)
+    if rest:
+        yield from _run(replace(batch, claims=rest), order, asked)
 
 
 def _broken(claims: Iterable[Claim], reason: str, *, touched: bool) -> dict[Claim, Outcome]:

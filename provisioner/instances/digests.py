@@ -59,3 +59,14 @@ def current(ids: Collection[UUID], release_id: UUID | None = None) -> set[UUID]:
     applied = {row.id: row.applied_digest for row in db.session.execute(known)}
     wanted = of(applied, release_id) if applied else {}
     return {instance_id for instance_id, digest in wanted.items() if digest == applied[instance_id]}
+
+
+def freeze(job_ids: Collection[UUID], ids: Collection[UUID], release_id: UUID) -> set[UUID]:
+    """Keep with these jobs what they are about to put on their instances, which may have changed since they were asked
+    for. Returns those of the instances on which there is nothing to do for them.
+    """
+    wanted = of(ids, release_id)
+    converging = db.session.scalars(select(Job).where(one_of(Job.id, job_ids), Job.desired_digest.is_not(None))).all()
+    for job in converging:
+        job.desired_digest = wanted[job.instance_id]
+    return current([job.instance_id for job in converging], release_id) if converging else set()

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from provisioner.catalogue import folders, queries as catalogue
 from provisioner.db import Json, db
 from provisioner.hosts import queries as hosts
 from provisioner.hosts.models import Connection, Host
-from provisioner.instances import desired, secrets
+from provisioner.instances import desired, digests, secrets
 from provisioner.instances.models import Instance
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.claiming import Batch
@@ -18,7 +19,10 @@ Variables = desired.Variables
 
 @dataclass(frozen=True)
 class RunOrder:
-    """A run, ready to be started: the playbook of an app and its inventory (docs/playbook-variables.md)."""
+    """A run, ready to be started: the playbook of an app and its inventory (docs/playbook-variables.md).
+
+    `unchanged`: those of the claims for which there is nothing to do any more; their instances are not in it.
+    """
 
     project: str
     playbook: str
@@ -26,6 +30,7 @@ class RunOrder:
     instances: dict[str, Variables]
     secrets: tuple[str, ...]  # values that must not be seen in what the run says
     changed: bool  # the playbooks are not those that the request was approved for
+    unchanged: tuple[Claim, ...] = ()
     forks: int = 1  # on so many instances it may act at once
     known_hosts: str = ""  # as in ssh's file: the keys by which the server proves that it is the right one
 
@@ -35,6 +40,7 @@ def order(batch: Batch) -> RunOrder:
     first = batch.claims[0]
     release = catalogue.release_by_id(db.session.get_one(Job, first.job_id).release_id)
     ids = [claim.instance_id for claim in batch.claims]
+    unchanged = _unchanged(batch, digests.freeze([claim.job_id for claim in batch.claims], ids, release.id))
     rows = {row.id: row for row in desired.rows(ids, release.id, Instance.applied_release_id)}
     host = hosts.by_id(rows[first.instance_id].host_id)
     opened, server = secrets.opened(ids), connection(host)
@@ -45,12 +51,18 @@ def order(batch: Batch) -> RunOrder:
         instances={
             rows[claim.instance_id].short_id: server | _told(rows[claim.instance_id], claim, opened[claim.instance_id])
             for claim in batch.claims
+            if claim not in unchanged
         },
         secrets=tuple(value for each in opened.values() for value in each.values()),
         changed=folders.digest(folders.project(), release.app.slug) != first.digest,
+        unchanged=unchanged,
         forks=batch.forks,
         known_hosts=host.facts.get("ssh", {}).get("known_hosts", ""),
     )
+
+
+def _unchanged(batch: Batch, current: set[UUID]) -> tuple[Claim, ...]:
+    return tuple(claim for claim in batch.claims if claim.instance_id in current)
 
 
 def connection(host: Host) -> Variables:

@@ -14,6 +14,7 @@ from provisioner.instances import digests, service, variables
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import recovery
+from provisioner.jobs.claiming import Batch
 from provisioner.jobs.lifecycle import End, JobState, Resolution
 from tests import factories
 from tests.factories import Api
@@ -105,7 +106,7 @@ def test_a_run_is_told_nothing_that_the_digest_does_not_know(
     changed("UPDATE instance SET applied_digest = NULL")
     digests.of([instance.id])
     factories.asked_to(Action.RECONFIGURE, instance.id)
-    order = variables.order(factories.claimed())
+    order = variables.order(Batch((factories.claimed(),), forks=1))
 
     host, (*_, runtime, shape) = known[:2]
     told = {name: value for name, value in order.instances[instance.short_id].items() if name not in PECULIAR}

@@ -64,7 +64,7 @@ class Connection(Local):  # type: ignore[misc] # ansible ships no types
         """Nothing acts on an instance before its turn has come, nor after its job was stopped."""
         path = os.environ.get(passing.VARIABLE)
         if path and not passing.passes(path, name):
-            raise AnsibleError("This job is to stop here.")
+            raise AnsibleError(passing.WHY)
         passing.call_itself(passing.AT.format(name))
 
     def _runs_a_module(self, cmd: str) -> bool:
