@@ -32,7 +32,7 @@ class Host(Model):
     connection: Mapped[Connection]
     site: Mapped[str]  # the queue of the workers that can reach it
     state: Mapped[HostState] = mapped_column(default=HostState.ACTIVE)
-    slots: Mapped[int] = mapped_column(default=4)  # how many jobs may act on it at once
+    slots: Mapped[int] = mapped_column(default=4)  # on how many of its instances jobs may act at once
     parked_at: Mapped[datetime | None]  # it did not answer: jobs wait until a probe finds it again
     probe_at: Mapped[datetime | None]  # when to look next
     port_first: Mapped[int]

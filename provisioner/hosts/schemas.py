@@ -12,7 +12,7 @@ class HostView(Schema):
     connection = fields.Enum(Connection, by_value=True)
     site = fields.String(metadata={"description": "The queue of the workers that can reach it."})
     state = fields.Enum(HostState, by_value=True)
-    slots = fields.Integer(metadata={"description": "How many jobs may act on it at once."})
+    slots = fields.Integer(metadata={"description": "On how many of its instances jobs may act at once."})
     parked_at = fields.AwareDateTime(allow_none=True, metadata={"description": "Since when it does not answer, if so."})
     probe_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it is looked for again."})
     port_first = fields.Integer()

@@ -89,9 +89,9 @@ def log(job_id: UUID) -> Response:
 
 
 @blp.app_template_global()
-def running_by_worker() -> dict[str, int]:
+def runs_by_worker() -> dict[str, int]:
     """For the page of the workers, whose room stands below."""
-    return queries.running_by_worker()
+    return queries.runs_by_worker()
 
 
 @blp.app_template_global()

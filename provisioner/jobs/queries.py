@@ -10,8 +10,8 @@ from sqlalchemy import func, select, true
 from provisioner.catalogue.models import Release
 from provisioner.db import db
 from provisioner.errors import NotFound
-from provisioner.jobs.lifecycle import LEASED, OPEN, JobState
-from provisioner.jobs.models import Job
+from provisioner.jobs.lifecycle import LEASED, OPEN, JobState, SlotScope
+from provisioner.jobs.models import Job, Slot
 from provisioner.paging import Page, PageRequest, page
 
 
@@ -96,14 +96,15 @@ def running(worker: str | None = None) -> int:
     return db.session.scalar(select(func.count()).where(Job.state.in_(LEASED), whose)) or 0
 
 
-def running_by_worker() -> dict[str, int]:
-    """The same for each worker that carries out any."""
+def runs_by_worker() -> dict[str, int]:
+    """How many runs each worker has that has any; one run carries out many jobs."""
     name = func.substring(Job.owner, "^(.*):")
-    rows = db.session.execute(select(name, func.count()).where(Job.state.in_(LEASED)).group_by(name))
+    runs = func.count(Job.run_id.distinct())
+    rows = db.session.execute(select(name, runs).where(Job.state.in_(LEASED)).group_by(name))
     return {row[0]: row[1] for row in rows}
 
 
 def acting_by_host() -> dict[UUID, int]:
-    """How many jobs are being carried out on each host that has any."""
-    rows = db.session.execute(select(Job.host_id, func.count()).where(Job.state.in_(LEASED)).group_by(Job.host_id))
-    return {row[0]: row[1] for row in rows}
+    """How many slots are taken of each host that has any taken."""
+    taken = select(Slot.owner_id, func.count()).where(Slot.scope == SlotScope.HOST, Slot.run_id.is_not(None))
+    return {row[0]: row[1] for row in db.session.execute(taken.group_by(Slot.owner_id))}
