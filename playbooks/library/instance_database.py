@@ -60,24 +60,36 @@ drift:
 ROLE_OPTIONS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 
+NO_ROLE, OTHER_PASSWORD, NO_DATABASE = "there is no role", "the role has another password", "there is no database"
+
+
 def differences(database: Database) -> list[str]:
     stored = database.as_superuser(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{database.name}'")  # noqa: S608 - IDENTIFIER
     found = []
     if not stored:
-        found.append("there is no role")
+        found.append(NO_ROLE)
     elif not fits(database.password, stored):
-        found.append("the role has another password")
+        found.append(OTHER_PASSWORD)
     if not database.exists():
-        found.append("there is no database")
+        found.append(NO_DATABASE)
     return found
 
 
+def diff(name: str, found: list[str]) -> dict[str, str]:
+    """What is there beside what shall be; of a password only whether it is the one that is wanted."""
+    wanted = f"role {name}\nits password\ndatabase {name}\n"
+    before = "" if NO_ROLE in found else f"role {name}\n"
+    before += "" if {NO_ROLE, OTHER_PASSWORD} & set(found) else "its password\n"
+    before += "" if NO_DATABASE in found else f"database {name}\n"
+    return {"before": before, "after": wanted}
+
+
 def mend(database: Database, found: list[str]) -> None:
-    if "there is no role" in found:
+    if NO_ROLE in found:
         database.as_superuser(f"CREATE ROLE {database.name} {ROLE_OPTIONS}")
-    if found != ["there is no database"]:
+    if found != [NO_DATABASE]:
         database.as_superuser(f"ALTER ROLE {database.name} PASSWORD '{verifier(database.password)}'")
-    if "there is no database" in found:
+    if NO_DATABASE in found:
         database.create()
 
 
@@ -90,7 +102,8 @@ def main() -> None:
             mend(database, found)
     except (ClusterError, OSError, UnicodeEncodeError) as refusal:
         module.fail_json(msg=f"The database of the instance could not be prepared. {refusal}")
-    module.exit_json(changed=bool(found), drift=[f"database: {difference}" for difference in found])
+    drift = [f"database: {difference}" for difference in found]
+    module.exit_json(changed=bool(found), drift=drift, diff=diff(database.name, found) if found else {})
 
 
 if __name__ == "__main__":

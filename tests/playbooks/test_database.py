@@ -65,6 +65,9 @@ def test_a_changed_password_takes_the_place_of_the_old_one(module, host, wanted)
     result = module("instance_database", **wanted | {"password": "canary-2"})
 
     assert result["drift"] == ["database: the role has another password"]
+    shown = result["diff"]
+    assert set(shown["after"].splitlines()) - set(shown["before"].splitlines()) == {"its password"}
+    assert "canary-2" not in str(shown)
     connect(host, NAME, "canary-2").close()
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         connect(host, NAME, PASSWORD)
@@ -74,6 +77,8 @@ def test_looking_only_makes_nothing(module, wanted, superuser):
     result = module("instance_database", check=True, **wanted)
 
     assert result["drift"] == ["database: there is no role", "database: there is no database"]
+    assert result["diff"]["before"] == ""
+    assert f"database {NAME}" in result["diff"]["after"]
     assert superuser.execute("SELECT FROM pg_roles WHERE rolname = %s", [NAME]).rowcount == 0
 
 
