@@ -39,6 +39,9 @@ _DUE = """
 """
 # Whoever broke a run, or was lost with one, goes alone: it shall break or lose nobody else.
 _SOCIABLE = "({0}.cause IS NULL OR {0}.cause IN ('unreachable', 'not_begun'))"
+# Compared as a whole, so that only the index of just these columns can give the order.
+_KIND = "job.host_id, job.app_id, job.action, job.release_id, job.background"
+_ITS_KIND = _KIND.replace("job.", "next.")
 _FREE_OF_APP = """
     SELECT slot.* FROM slot JOIN next ON slot.owner_id = next.app_id JOIN app ON app.id = next.app_id
     WHERE slot.scope = 'app' AND slot.number <= (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NULL
@@ -81,13 +84,16 @@ CLAIM = text(f"""
         ORDER BY job.background, job.queued_at, job.id LIMIT 1
         FOR UPDATE OF job SKIP LOCKED
     ), companion AS MATERIALIZED (
-        SELECT job.id, job.instance_id FROM next JOIN job
-            ON (job.host_id, job.app_id, job.action, job.release_id, job.digest, job.background, job.retry_safe)
-            = (next.host_id, next.app_id, next.action, next.release_id, next.digest, next.background, next.retry_safe)
-        WHERE job.id <> next.id AND {_DUE} AND {_SOCIABLE.format("job")} AND {_SOCIABLE.format("next")}
-        ORDER BY job.queued_at, job.id
-        LIMIT (SELECT CASE WHEN retry_safe THEN :repeatable ELSE :unrepeatable END - 1 FROM next)
-        FOR UPDATE OF job SKIP LOCKED
+        SELECT other.* FROM next CROSS JOIN LATERAL (
+            SELECT job.id, job.instance_id FROM job
+            WHERE ({_KIND}, job.queued_at) >= ({_ITS_KIND}, '-infinity')
+                AND ({_KIND}, job.queued_at) <= ({_ITS_KIND}, 'infinity')
+                AND (job.digest, job.retry_safe) = (next.digest, next.retry_safe)
+                AND job.id <> next.id AND {_DUE} AND {_SOCIABLE.format("job")} AND {_SOCIABLE.format("next")}
+            ORDER BY {_KIND}, job.queued_at, job.id
+            LIMIT CASE WHEN next.retry_safe THEN :repeatable ELSE :unrepeatable END - 1
+            FOR UPDATE OF job SKIP LOCKED
+        ) AS other
     ), wish AS MATERIALIZED (
         SELECT least(:forks, 1 + (SELECT count(*) FROM companion),
             (1 + (SELECT count(*) FROM ({_FREE_OF_APP}) AS free)) / 2,
@@ -106,22 +112,22 @@ CLAIM = text(f"""
         WHERE (slot.scope, slot.owner_id, slot.number) = (free.scope, free.owner_id, free.number)
             AND free.place <= width.slots
     ), granted AS MATERIALIZED (
-        SELECT every.*, width.slots AS forks, ceil(count(*) OVER () / width.slots::float) AS rounds
-        FROM (SELECT id, instance_id FROM next UNION ALL SELECT id, instance_id FROM companion) AS every, width
-        WHERE width.slots > 0
+        SELECT every.* FROM (SELECT id, instance_id FROM next UNION ALL SELECT id, instance_id FROM companion) AS every
+        WHERE (SELECT slots FROM width) > 0
     ), fenced AS MATERIALIZED (
-        UPDATE fence SET value = value + 1 FROM granted WHERE fence.instance_id = granted.instance_id
-        RETURNING fence.instance_id, fence.value
+        UPDATE fence SET value = value + 1 WHERE instance_id = ANY (ARRAY(SELECT instance_id FROM granted))
+        RETURNING instance_id, value
     ), held AS (
         UPDATE job SET
             state = 'running', attempt = attempt + 1, fence = fenced.value, owner = :owner, cause = NULL,
             run_id = :run, begun = false, lease_until = clock_timestamp() + make_interval(secs => :lease),
             started_at = coalesce(started_at, clock_timestamp()),
-            deadline = clock_timestamp() + make_interval(secs => timeout * granted.rounds),
+            deadline = clock_timestamp() + make_interval(
+                secs => timeout * ceil((SELECT count(*) FROM granted) / (SELECT slots FROM width)::float)),
             not_before = NULL, events_emitted = 0, events_stored = 0
-        FROM granted JOIN fenced USING (instance_id) WHERE job.id = granted.id
+        FROM fenced WHERE job.id = ANY (ARRAY(SELECT id FROM granted)) AND job.instance_id = fenced.instance_id
         RETURNING job.id AS job_id, job.instance_id, job.action, job.attempt, job.fence, job.digest,
-            job.administration_id, job.queued_at, granted.forks
+            job.administration_id, job.queued_at, (SELECT slots FROM width) AS forks
     )
     SELECT held.*, (SELECT count(*) FROM candidate) AS candidates FROM (SELECT) AS always LEFT JOIN held ON true
     ORDER BY held.queued_at, held.job_id

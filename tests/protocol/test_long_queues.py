@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from provisioner.db import transaction
 from provisioner.embedded.layout import Layout
-from provisioner.jobs import attempts
+from provisioner.jobs import claiming
 from tests import factories
 from tests.conftest import superuser
 
@@ -24,7 +24,17 @@ COPIES = """
     INSERT INTO fence SELECT instance_id, 0 FROM job ON CONFLICT DO NOTHING;
     ANALYZE job
 """
-VALUES = {"worker": "w", "owner": "w:1", "sites": [factories.SITE], "lease": 60}
+TOGETHER = 5
+VALUES = {
+    "worker": "w",
+    "owner": "w:1",
+    "sites": [factories.SITE],
+    "lease": 60,
+    "repeatable": TOGETHER,
+    "unrepeatable": TOGETHER,
+    "forks": 1,
+    "run": uuid4(),
+}
 
 
 @pytest.fixture
@@ -42,7 +52,7 @@ def behind(app: Flask, layout: Layout) -> UUID:
 def jobs_read() -> int:
     """How many rows of the queue a claim looks at, those that it passes over included."""
     with transaction(dry_run=True) as session:
-        query = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {attempts.CLAIM.text}")
+        query = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {claiming.CLAIM.text}")
         [[explained]] = session.execute(query, VALUES).all()
     scans = [node for node in nodes(explained[0]["Plan"]) if node.get("Relation Name") == "job"]
     return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)

@@ -159,6 +159,14 @@ class Twins(RuleBasedStateMachine):
         self.claim("w1:1", ["site1"])
 
     @rule()
+    def overtake_a_check(self) -> None:
+        """A person asks for something while a check of it goes on: it begins when that has ended, and not before."""
+        self.sweep("i0")
+        self.claim("w1:1", ["site1"])
+        self.ask("i0", Action.UPDATE)
+        self.fill()
+
+    @rule()
     def lose_and_begin_again(self) -> None:
         """All that goes on is lost, and what may be repeated is repeated; whoever was lost then wants to write."""
         self.ask("i0", Action.CHECK)
