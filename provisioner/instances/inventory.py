@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, Text, and_, case, func, literal, null, select, true, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, and_, case, func, literal, null, select, true, type_coerce
 from sqlalchemy.orm import aliased
 
 from provisioner.administrations.models import Administration
@@ -18,9 +18,6 @@ from provisioner.hosts.models import Host
 from provisioner.instances.models import Instance, InstancePeriod
 from provisioner.jobs.lifecycle import OPEN, JobState
 from provisioner.jobs.models import Job
-
-MOMENT = DateTime(timezone=True)
-BEGIN = func.lower(InstancePeriod.valid, type_=MOMENT)
 
 
 def constant(value: StrEnum, column: Any) -> ColumnElement[Any]:
@@ -36,8 +33,8 @@ def facts(as_of: datetime | None) -> Any:
     """What says how instances are: their own table, or the period of their history that holds the moment."""
     if as_of is None:
         return Instance
-    period = select(InstancePeriod).where(InstancePeriod.instance_id == Instance.id, as_of >= BEGIN)
-    return aliased(InstancePeriod, period.order_by(BEGIN.desc()).limit(1).lateral("was"))
+    period = select(InstancePeriod).where(InstancePeriod.instance_id == Instance.id, as_of >= InstancePeriod.since)
+    return aliased(InstancePeriod, period.order_by(InstancePeriod.since.desc()).limit(1).lateral("was"))
 
 
 def selected(was: Any, as_of: datetime | None) -> Select[*tuple[Any, ...]]:
@@ -84,7 +81,5 @@ def version(release_id: Any) -> ColumnElement[Any]:
 
 
 def _since(was: Any) -> ColumnElement[Any]:
-    if was is not Instance:
-        return func.lower(was.valid, type_=MOMENT)
-    newest = select(BEGIN).where(InstancePeriod.instance_id == Instance.id)
-    return newest.order_by(BEGIN.desc()).limit(1).scalar_subquery()
+    newest = select(func.max(InstancePeriod.since)).where(InstancePeriod.instance_id == Instance.id)
+    return newest.scalar_subquery() if was is Instance else was.since

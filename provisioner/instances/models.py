@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from provisioner.db import Created, Id, Json, Model, Since
+from provisioner.db import Created, Id, Json, Model
 from provisioner.instances.lifecycle import Environment, Health, State
 
 
@@ -41,12 +41,12 @@ class Instance(Model):
 
 
 class InstancePeriod(Model):
-    """What an instance was during `valid`: what questions "as of" read."""
+    """What an instance was since a moment, until its next period: what questions "as of" read."""
 
     __tablename__ = "instance_period"
 
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"), primary_key=True)
-    valid: Mapped[Since] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
     state: Mapped[State]
     host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))
     address: Mapped[str]

@@ -14,7 +14,7 @@ from provisioner.administrations.search import inside_region, listed_under, matc
 from provisioner.catalogue.models import App
 from provisioner.db import db
 from provisioner.errors import NotFound
-from provisioner.instances.inventory import BEGIN, FROZEN, MOMENT, constant, facts, host, selected, version
+from provisioner.instances.inventory import FROZEN, constant, facts, host, selected, version
 from provisioner.instances.lifecycle import Environment, Health, State
 from provisioner.instances.models import Instance, InstancePeriod
 from provisioner.jobs.lifecycle import JobState
@@ -133,12 +133,12 @@ def history(instance_id: UUID) -> Sequence[Any]:
     period = InstancePeriod
     return db.session.execute(
         select(
-            BEGIN.label("since"), func.upper(period.valid, type_=MOMENT).label("until"), period.state,
+            period.since, func.lead(period.since).over(order_by=period.since).label("until"), period.state,
             host(period).label("host"), period.address, version(period.desired_release_id).label("desired"),
             version(period.applied_release_id).label("applied"), period.settings,
         )
         .where(period.instance_id == instance_id)
-        .order_by(BEGIN.desc())
+        .order_by(period.since.desc())
     ).all()  # fmt: skip
 
 

@@ -210,11 +210,11 @@ def test_the_past_is_shown_as_it_was(api: Api) -> None:
 
 def test_a_day_means_its_end_in_morocco(api: Api) -> None:
     instance = factories.instance(factories.administration())
-    after_midnight = "'2025-07-10 23:30+00'"
+    after_midnight = "2025-07-10 23:30+00"
     with transaction() as session:
-        for begin, end, state in (("'2025-07-01'", after_midnight, "planned"), (after_midnight, "NULL", "active")):
-            period = f"UPDATE instance_period SET valid = tstzrange({begin}, {end}) WHERE state = :state"
-            session.execute(text(period), {"state": state})
+        for since, state in (("2025-07-01", "planned"), (after_midnight, "active")):
+            period = text("UPDATE instance_period SET since = :since WHERE state = :state")
+            session.execute(period, {"since": since, "state": state})
 
     states = [api.get(f"/instances/{instance.id}?as_of=2025-07-{day}").json["state"] for day in ("10", "11")]
 
