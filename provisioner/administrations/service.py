@@ -56,7 +56,7 @@ class NewCode:
 
 def held(administration_id: UUID) -> Administration:
     """The administration, its row held until the end of the transaction; NotFound."""
-    query = select(Administration).where(Administration.id == administration_id).with_for_update()
+    query = select(Administration).where(Administration.id == administration_id).with_for_update(key_share=True)
     administration = db.session.scalar(query.execution_options(populate_existing=True))
     if administration is None:
         raise NotFound(kind="administration", key=str(administration_id))

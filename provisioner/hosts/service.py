@@ -30,7 +30,7 @@ class Registration:
 
 def register(wanted: Registration) -> Host:
     """Enter a host, or bring what is known of it up to date; a host keeps its ports once it has them."""
-    host = db.session.scalar(select(Host).where(Host.name == wanted.name).with_for_update())
+    host = db.session.scalar(select(Host).where(Host.name == wanted.name).with_for_update(key_share=True))
     if host is None:
         host = Host(id=uuid4(), **wanted.__dict__)
         db.session.add(host)
@@ -44,7 +44,7 @@ def register(wanted: Registration) -> Host:
 def open_for_placement() -> Sequence[Host]:
     """The hosts that take new instances, held until the end of the transaction so that no two choose the same port."""
     return db.session.scalars(
-        select(Host).where(Host.state == HostState.ACTIVE).order_by(Host.name).with_for_update()
+        select(Host).where(Host.state == HostState.ACTIVE).order_by(Host.name).with_for_update(key_share=True)
     ).all()
 
 
@@ -64,7 +64,7 @@ def take_probes(sites: Sequence[str]) -> Sequence[Host]:
         .where(Host.site.in_(sites), Host.probe_at <= func.clock_timestamp())
         .order_by(Host.probe_at)
         .limit(PROBES_AT_ONCE)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     ).all()
     for host in due:
         host.probe_at = func.clock_timestamp() + PROBE_EVERY
@@ -81,7 +81,7 @@ def reopen(host_id: UUID) -> None:
 
 def set_slots(name: str, slots: int, reason: str) -> Host:
     """How many jobs may act on it at once; what acts on it now comes to its end."""
-    host = db.session.scalar(select(Host).where(Host.name == name).with_for_update())
+    host = db.session.scalar(select(Host).where(Host.name == name).with_for_update(key_share=True))
     if host is None:
         raise NotFound(kind="host", key=name)
     audit.record("host.set_slots", "host", host.id, reason=reason, before={"slots": host.slots}, after={"slots": slots})
@@ -90,5 +90,7 @@ def set_slots(name: str, slots: int, reason: str) -> Host:
 
 
 def _held(host_id: UUID) -> Host:
-    query = select(Host).where(Host.id == host_id).with_for_update().execution_options(populate_existing=True)
+    query = (
+        select(Host).where(Host.id == host_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    )
     return db.session.scalars(query).one()

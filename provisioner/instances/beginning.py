@@ -83,19 +83,26 @@ class Verdict:
 def judged(ids: Collection[UUID], wish: Wish) -> list[Verdict]:
     """What would come of the wish for each of these instances, whose rows are held from here on: acts take turns.
 
-    NotFound for an id that is no instance of the app.
+    Those that are busy are refused as they are and not held, or work under way could not end before thousands of
+    others have been accepted. NotFound for an id that is no instance of the app.
     """
-    rows = _rows(ids, wish.app)
-    holders = jobs.holders([row.id for row in rows])
+    busy = {key: job for key, job in jobs.holders(ids, held=False).items() if not _gives_way(job, wish)}
+    free = set(ids) - busy.keys()
+    rows = _rows(ids, free, wish.app)
+    holders = jobs.holders(free, held=True) | busy
     releases = {release.id: release for release in wish.app.releases}
     target = wish.release.id if wish.release else None
     wanted = digests.of(ids, target) if STEPS[wish.action].converges else {}
     return [_verdict(row, wish, releases, wanted.get(row.id), holders.get(row.id)) for row in rows]
 
 
-def _rows(ids: Collection[UUID], app: App) -> Sequence[Any]:
-    """In the order of their ids, so that no two who hold many wait for each other."""
-    held = select(Instance.id).where(one_of(Instance.id, ids)).order_by(Instance.id).with_for_update()
+def _gives_way(job: Any, wish: Wish) -> bool:
+    return job.background and not wish.background
+
+
+def _rows(ids: Collection[UUID], free: Collection[UUID], app: App) -> Sequence[Any]:
+    """The free ones are held, in the order of their ids, so that no two who hold many wait for each other."""
+    held = select(Instance.id).where(one_of(Instance.id, free)).order_by(Instance.id).with_for_update(key_share=True)
     db.session.execute(held)
     query = select(
         Instance.id, Instance.administration_id, Instance.environment, Instance.state, Instance.host_id, Host.site,
@@ -119,7 +126,7 @@ def _verdict(row: Any, wish: Wish, releases: dict[UUID, Release], digest: str | 
 
 
 def _refusal(row: Any, wish: Wish, holder: Any | None) -> DomainError | None:
-    if holder and (wish.background or not holder.background):
+    if holder and not _gives_way(holder, wish):
         return OperationInProgress(action=holder.action, job_id=str(holder.id))
     if not may(wish.action, State(row.state)):
         return WrongState(state=row.state, action=wish.action)

@@ -34,7 +34,7 @@ def _short_id() -> str:
 
 def held(instance_id: UUID) -> Instance:
     """The instance, its row held until the end of the transaction: acts on one instance take turns."""
-    instance = db.session.scalar(select(Instance).where(Instance.id == instance_id).with_for_update())
+    instance = db.session.scalar(select(Instance).where(Instance.id == instance_id).with_for_update(key_share=True))
     if instance is None:
         raise NotFound(kind="instance", key=instance_id)
     return instance
@@ -167,7 +167,12 @@ def conclude(outcomes: Mapping[Claim, Outcome]) -> dict[UUID, JobState]:
 
 def _held_all(instance_ids: Iterable[UUID]) -> dict[UUID, Instance]:
     """The instances by id, their rows held until the end of the transaction."""
-    query = select(Instance).where(Instance.id.in_(list(instance_ids))).order_by(Instance.id).with_for_update()
+    query = (
+        select(Instance)
+        .where(Instance.id.in_(list(instance_ids)))
+        .order_by(Instance.id)
+        .with_for_update(key_share=True)
+    )
     return {instance.id: instance for instance in db.session.scalars(query)}
 
 

@@ -71,7 +71,7 @@ def _in_turn(held: Collection[Claim]) -> Any:
     """The ids of their jobs, each row held: whoever holds several takes them in one order, so that nobody waits in a
     circle.
     """
-    return select(Job.id).where(running(held)).order_by(Job.id).with_for_update().cte()
+    return select(Job.id).where(running(held)).order_by(Job.id).with_for_update(key_share=True).cte()
 
 
 _BEAT = (Job.id, Job.cancel_requested_at, Job.deadline < func.clock_timestamp())
@@ -117,7 +117,11 @@ def soon(seconds: float) -> Any:
 def locked(held: Collection[Claim]) -> dict[UUID, Job]:
     """The held jobs by id, their rows held until the end of the transaction, but for those whose fence has moved on."""
     jobs = db.session.scalars(
-        select(Job).where(running(held)).order_by(Job.id).with_for_update().execution_options(populate_existing=True)
+        select(Job)
+        .where(running(held))
+        .order_by(Job.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     return {job.id: job for job in jobs}
 

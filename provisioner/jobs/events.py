@@ -143,7 +143,10 @@ def store(told: Sequence[Told]) -> None:
 def _stored(held: Sequence[Claim]) -> Any:
     month = func.job_event_month(Job.queued_at).label("month")
     return (
-        select(Job.id, month, Job.events_stored.label("stored")).where(running(held)).order_by(Job.id).with_for_update()
+        select(Job.id, month, Job.events_stored.label("stored"))
+        .where(running(held))
+        .order_by(Job.id)
+        .with_for_update(key_share=True)
     )
 
 

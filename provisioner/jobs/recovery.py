@@ -22,7 +22,7 @@ def reap() -> int:
         .where(Job.lease_until.is_not(None), Job.lease_until < func.clock_timestamp())
         .order_by(Job.lease_until)
         .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     for job in expired:
@@ -104,7 +104,7 @@ def recover(reason: str) -> int:
     unsure = db.session.scalars(
         select(Job)
         .where(Job.state.in_(LEASED) | ((Job.state == JobState.QUEUED) & Job.retry_safe.is_(False)))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     for job in unsure:

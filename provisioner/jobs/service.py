@@ -55,17 +55,16 @@ def record(action: str, job: Job, *, outcome: str, after: Json, reason: str | No
     )
 
 
-def holders(instance_ids: Collection[UUID]) -> dict[UUID, Any]:
-    """The open job of each of these instances, its row held; one that is giving way holds its instance no more.
+def holders(instance_ids: Collection[UUID], *, held: bool) -> dict[UUID, Any]:
+    """The open job of each of these instances; one that is giving way holds its instance no more. `held`: their rows
+    are, and the caller holds the instances'.
 
-    Columns: id, instance_id, administration_id, action, state, background. The caller holds the instances' rows.
+    Columns: id, instance_id, administration_id, action, state, background.
     """
-    rows = db.session.execute(
-        select(Job.id, Job.instance_id, Job.administration_id, Job.action, Job.state, Job.background)
-        .where(one_of(Job.instance_id, instance_ids), Job.state.in_(OPEN), Job.giving_way.is_(False))
-        .order_by(Job.id)
-        .with_for_update()
+    query = select(Job.id, Job.instance_id, Job.administration_id, Job.action, Job.state, Job.background).where(
+        one_of(Job.instance_id, instance_ids), Job.state.in_(OPEN), Job.giving_way.is_(False)
     )
+    rows = db.session.execute(query.order_by(Job.id).with_for_update(key_share=True) if held else query)
     return {row.instance_id: row for row in rows}
 
 
@@ -145,7 +144,9 @@ def _still_acting(instance_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
 
 def locked(job_id: UUID) -> Job:
     """The job as it is now, its row held until the end of the transaction."""
-    query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    query = (
+        select(Job).where(Job.id == job_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    )
     job = db.session.scalar(query)
     if job is None:
         raise NotFound(kind="job", key=job_id)
