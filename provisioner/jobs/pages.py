@@ -53,6 +53,7 @@ def one(job_id: UUID) -> str:
         "jobs/one.html",
         job=job,
         wait=waiting.why(job),
+        others=queries.others_in_run(job),
         steps=steps.of(job),
         elapsed=story.elapsed(job),
         failures=story.failed_tasks(job),

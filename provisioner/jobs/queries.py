@@ -37,6 +37,7 @@ class Filter:
     state: JobState | None = None
     instance_id: UUID | None = None
     request_id: UUID | None = None
+    run: UUID | None = None  # the newest attempt of each was made by it
     fingerprint: str | None = None
 
 
@@ -47,6 +48,7 @@ def find(wanted: Filter, which: PageRequest) -> Page:
         Job.queued_at,
         Job.instance_id,
         Job.request_id,
+        Job.run_id,
         Job.action,
         Job.state,
         Job.attempt,
@@ -58,11 +60,19 @@ def find(wanted: Filter, which: PageRequest) -> Page:
         (Job.state, wanted.state),
         (Job.instance_id, wanted.instance_id),
         (Job.request_id, wanted.request_id),
+        (Job.run_id, wanted.run),
         (Job.fingerprint, wanted.fingerprint),
     ):
         if value is not None:
             query = query.where(column == value)
     return page(query, [Job.queued_at, Job.id], which, {"list": "jobs", **wanted.__dict__}, newest_first=True)
+
+
+def others_in_run(job: Any) -> int:
+    """How many other jobs the run of its newest attempt carries out, or carried out, with it."""
+    if job.run_id is None:
+        return 0
+    return db.session.scalars(select(func.count()).where(Job.run_id == job.run_id, Job.id != job.id)).one()
 
 
 def open_jobs(instance_ids: Iterable[UUID]) -> dict[UUID, Any]:

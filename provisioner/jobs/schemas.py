@@ -20,6 +20,7 @@ class JobsQuery(ListQuery):
     state = fields.Enum(JobState, by_value=True)
     instance_id = fields.UUID()
     request_id = fields.UUID()
+    run = fields.UUID(metadata={"description": "Jobs that this run carries out, or carried out."})
     fingerprint = fields.String(metadata={"description": "Jobs that failed in the same way."})
 
 
@@ -55,6 +56,9 @@ class JobView(Schema):
     id = fields.UUID()
     instance_id = fields.UUID()
     request_id = fields.UUID()
+    run_id = fields.UUID(
+        allow_none=True, metadata={"description": "Of its newest attempt; jobs that one run carries out share it."}
+    )
     action = fields.String()
     state = fields.Enum(JobState, by_value=True)
     attempt = fields.Integer()
@@ -141,6 +145,7 @@ class JobDetailView(JobView):
     background = fields.Boolean(metadata={"description": "It waits behind the jobs of people and gives way to them."})
     max_attempts = fields.Integer()
     timeout = fields.Integer(metadata={"description": "Seconds for one attempt."})
+    begun = fields.Boolean(metadata={"description": "In the run of its newest attempt its turn has come."})
     deadline = fields.AwareDateTime(allow_none=True)
     cancel_requested_at = fields.AwareDateTime(allow_none=True)
     waits = fields.Nested(WaitView, allow_none=True, metadata={"description": "Why it waits, while it is queued."})
