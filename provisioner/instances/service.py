@@ -183,9 +183,9 @@ def _end(job: Job, instance: Instance, outcome: Outcome, now: datetime) -> JobSt
     action = Action(job.action)
     # What an earlier attempt left behind is known only if the action may be repeated without harm.
     untouched = not outcome.touched and (not job.touched or job.retry_safe)
-    known = untouched or is_known(
-        action, failed=outcome.end is End.FAILED, serving=_serves_as_before(instance, outcome.report)
-    )
+    # Successes, which are many, need not ask the database for this: each question costs as much as the rest.
+    serving = outcome.end is not End.SUCCEEDED and _serves_as_before(instance, outcome.report)
+    known = untouched or is_known(action, failed=outcome.end is End.FAILED, serving=serving)
     repeatable = untouched or job.retry_safe
     state = attempts.conclude(job, outcome, known=known, repeatable=repeatable, now=now)
     _learn_health(instance, outcome.report, now)
