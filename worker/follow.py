@@ -24,7 +24,9 @@ from worker.processes import Stopped
 from worker.run import Run, passwords
 
 TICK = 0.1
-FLUSH_AFTER = 0.25  # seconds
+FLUSH_AFTER, FLUSH_LATEST = 0.02, 0.25  # seconds between the end of one flush and the next
+# Storing takes at most one of so many seconds. Of a single job, for somebody may be reading along; of a batch.
+FLUSH_SHARE, FLUSH_SHARE_OF_MANY = 10, 40
 FLUSH_AT = 500  # events
 LOOK = 1.0  # seconds
 LAST_WORDS = 60.0  # seconds in which a run that has ended has its last events stored
@@ -54,6 +56,8 @@ class Follower:
         self._asking: list[Part] = []  # whose turn has come and is not written yet
         self._proven = proven
         self._flushed = self._beaten = self._looked = time.monotonic()
+        self._rest = FLUSH_AFTER
+        self._share = FLUSH_SHARE if len(batch.claims) == 1 else FLUSH_SHARE_OF_MANY
         self._over = False
 
     def follow(self) -> Iterator[dict[Claim, Outcome]]:
@@ -80,7 +84,8 @@ class Follower:
         """While more waits than is stored at once nothing is read: the pipe fills, and the run waits for us."""
         if self._parts.waiting >= FLUSH_AT:
             return
-        said = self._run.messages(TICK)
+        due = self._flushed + self._rest - time.monotonic()
+        said = self._run.messages(min(TICK, max(due, 0.0)) if self._parts.waiting else TICK)
         for message in said or ():
             self._take(message)
         if said is None:
@@ -148,10 +153,12 @@ class Follower:
 
     def _flush_if_due(self) -> None:
         waiting = self._parts.waiting
-        if waiting >= FLUSH_AT or (waiting and time.monotonic() - self._flushed >= FLUSH_AFTER):
+        if waiting >= FLUSH_AT or (waiting and time.monotonic() - self._flushed >= self._rest):
             self._flush()
 
     def _flush(self) -> None:
+        """What is said seldom is stored at once; where much is said, more of it together."""
+        began = time.monotonic()
         told = self._parts.next(FLUSH_AT)
         try:
             with transaction():
@@ -161,6 +168,7 @@ class Follower:
             return
         self._parts.stored(told)
         self._flushed = time.monotonic()
+        self._rest = min(max(FLUSH_AFTER, self._share * (self._flushed - began)), FLUSH_LATEST)
 
     def _flush_all(self) -> None:
         """All that was said is kept if it can be soon. How a job ended counts more than every word of it."""

@@ -18,6 +18,7 @@ from provisioner.db import Json, db
 from provisioner.jobs import steps
 from provisioner.jobs.attempts import Claim, Fenced, running
 from provisioner.jobs.models import Job, JobEvent
+from provisioner.jobs.news import CHANNEL
 
 CAP = 64 * 1024  # characters of one text that are kept
 MOST = 192 * 1024  # bytes of one result that are kept
@@ -101,7 +102,17 @@ def _kept(event: Event) -> Event:
     return replace(event, **names, stdout=printable(event.stdout), result=_bounded(printable(event.result)))
 
 
-COUNT = text("UPDATE job SET events_stored = :stored, events_emitted = greatest(:stored, :emitted) WHERE id = :job_id")
+# Who reads along is told of it, once it is committed.
+COUNT = text(f"""
+    WITH told AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:stored AS integer[]), CAST(:emitted AS integer[]))
+            AS told (id, stored, emitted)
+    ), counted AS (
+        UPDATE job SET events_stored = told.stored, events_emitted = greatest(told.stored, told.emitted)
+        FROM told WHERE job.id = told.id
+    )
+    SELECT pg_notify('{CHANNEL}', told.id::text) FROM told
+""")  # noqa: S608 - made of a name of our own
 COLUMNS = ("month", "job_id", "attempt", *(each.name for each in fields(Event)))
 COPY = f"COPY job_event ({', '.join(COLUMNS)}) FROM STDIN"
 
@@ -133,10 +144,11 @@ def store(told: Sequence[Told]) -> None:
         for event in events
     )
     steps.keep([(each.held, events) for each, events in fresh])
-    counts = [
-        {"job_id": each.held.job_id, "stored": rows[each.held.job_id].stored + len(events), "emitted": each.emitted}
-        for each, events in fresh
-    ]
+    counts = {
+        "ids": [each.held.job_id for each, _ in fresh],
+        "stored": [rows[each.held.job_id].stored + len(events) for each, events in fresh],
+        "emitted": [each.emitted for each, _ in fresh],
+    }
     db.session.execute(COUNT, counts)
 
 

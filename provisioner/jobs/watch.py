@@ -10,8 +10,10 @@ from provisioner.db import db
 from provisioner.jobs import events, queries
 from provisioner.jobs.events import TOLD, Cursor
 from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.news import listener
 
-POLL = 0.25  # seconds
+POLL = 0.25  # seconds between looks while the job says nothing
+PAUSE = 0.02  # seconds between looks while it talks
 BATCH = 500  # events read at a time
 AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.QUIESCING})
 
@@ -39,12 +41,15 @@ def look(job_id: UUID, after: Cursor, what: Sequence[Any] = TOLD) -> Look:
 
 def watch(job_id: UUID, after: Cursor = Cursor(), what: Sequence[Any] = TOLD) -> Iterator[Look]:  # noqa: B008 - frozen
     """Look after look, from the start of the story, until one is complete."""
-    while True:
-        seen = look(job_id, after, what)
-        db.session.remove()  # between two looks the reader holds no connection
-        yield seen
-        if seen.complete:
-            return
-        after = seen.cursor
-        if len(seen.events) < BATCH:
-            time.sleep(POLL)
+    with listener.bell(job_id) as bell:
+        while True:
+            bell.clear()
+            seen = look(job_id, after, what)
+            db.session.remove()  # between two looks the reader holds no connection
+            yield seen
+            if seen.complete:
+                return
+            after = seen.cursor
+            if len(seen.events) < BATCH:
+                time.sleep(PAUSE)
+                bell.wait(POLL)
