@@ -50,10 +50,13 @@ class Listener:
     def _listen(self, url: str) -> None:
         while True:
             try:
-                return self._pass_on(url)
+                self._pass_on(url)
+                return
             except psycopg.OperationalError as error:
                 log.warning("nobody tells of news, will try again", error=str(error).splitlines()[0])
                 time.sleep(AGAIN)
+                if not self._wanted():
+                    return
 
     def _pass_on(self, url: str) -> None:
         with psycopg.connect(url, autocommit=True, connect_timeout=5, keepalives_idle=5) as connection:
