@@ -28,12 +28,14 @@ from provisioner.embedded.processes.keeper import Keeper
 from tests.playbooks.inventory import Variables, instance
 from worker import processes
 from worker.inventory import write
-from worker.run import scrubbed
+from worker.run import WARM, scrubbed
 
 HERE = Path(__file__).parent
 PLAYBOOKS = HERE.parent / "playbooks"
 APP = "open-data"
 VERSION = "0.65.5"
+WARMED = (sys.executable, "-c", "import warmed; warmed.main()")
+CONCURRENCY = 16  # runs of the service shall not wait for each other
 LIGHT = {
     "service_command": ["sleep", "infinity"],
     "service_environment": {},
@@ -72,15 +74,37 @@ def portals(instances: Path) -> Iterator[int]:
         server.shutdown()
 
 
-def project(folder: Path) -> Path:
-    """The playbooks with the light service in the app, and the playbooks that are compared beside its own."""
+def project(folder: Path, port: int) -> Path:
+    """The playbooks with the light service in the app, answered for on this port, and the playbooks that are compared
+    beside its own. What the roles are measured with is what the service does as well.
+    """
     shutil.copytree(PLAYBOOKS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     app = folder / "apps" / APP
+    for other in (folder / "apps").iterdir():
+        if other != app:
+            shutil.rmtree(other)
     shutil.copytree(HERE / "fleet_playbooks", app, dirs_exist_ok=True)
+    shutil.copy(app / "coarse.yml", app / "reconfigure.yml")
     shutil.copy(HERE / "fleet_playbooks/plain.cfg", folder)
-    desired = app / "group_vars/instances.yml"
-    desired.write_text(yaml.safe_dump(yaml.safe_load(desired.read_text()) | LIGHT, allow_unicode=True))
+    _rewrite(app / "group_vars/instances.yml", LIGHT)
+    for name in ("reconfigure", "check"):
+        _ask_there(app / f"{name}.yml", f"http://127.0.0.1:{port}")
+    _rewrite(app / "app.yml", {"concurrency": CONCURRENCY})
     return folder
+
+
+def _ask_there(playbook: Path, address: str) -> None:
+    """For the service gives each instance a port of its own, on which nobody is here."""
+    plays = yaml.safe_load(playbook.read_text())
+    *roles, health = plays[-1]["roles"]
+    told = health if isinstance(health, dict) else {"role": health}
+    told["vars"] = {**told.get("vars", {}), "health_address": address}
+    plays[-1]["roles"] = [*roles, told]
+    playbook.write_text(yaml.safe_dump(plays, sort_keys=False, allow_unicode=True))
+
+
+def _rewrite(file: Path, changes: Variables) -> None:
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes, allow_unicode=True))
 
 
 @dataclass(frozen=True)
@@ -125,12 +149,23 @@ def watch(run: subprocess.Popen[str]) -> int:
             return most
 
 
+def surroundings(configuration: Path) -> dict[str, str]:
+    """The environment of a run by hand."""
+    paths = os.pathsep.join([str(HERE), str(HERE.parent)])
+    return scrubbed(os.environ) | {"ANSIBLE_CONFIG": str(configuration), "PYTHONPATH": paths}
+
+
+def warm_way(folder: Path) -> Variables:
+    """How instances are reached in a run with interpreters that stand ready, which has this folder."""
+    return {"ansible_connection": WARM, "ansible_remote_tmp": str(folder / "tmp")}
+
+
 class Estate:
     """A host of instances and the ways to converge them."""
 
     def __init__(self, folder: Path, port: int, batch: int) -> None:
         self.layout = Layout(folder)
-        self.project = project(folder / "project")
+        self.project = project(folder / "project", port)
         self.batch = batch
         self._inventory = folder / "inventory.yml"
         self._port = port
@@ -164,8 +199,21 @@ class Estate:
         """One ansible-playbook over these instances."""
         write(self._inventory, {}, {short_id: self._instance(short_id, turn) for short_id in ids})
         program = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, "-i", str(self._inventory), f"apps/{APP}/{playbook}", *options]
-        environment = scrubbed(os.environ) | {"ANSIBLE_CONFIG": str(self.project / configuration)}
+        return self._run([program, *self._arguments(playbook), *options], configuration, ids)
+
+    def run_warm(self, playbook: str, ids: list[str], turn: int) -> Cost:
+        """The same with the interpreters that stand ready for a job; making them counts."""
+        way = {"ansible_connection": WARM, "ansible_remote_tmp": "/dev/shm/fleet"}
+        write(self._inventory, {}, {short_id: self._instance(short_id, turn) | way for short_id in ids})
+        with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+            program = [sys.executable, "-c", "import warmed; warmed.main()", folder, str(self.project)]
+            return self._run([*program, *self._arguments(playbook)], "ansible.cfg", ids)
+
+    def _arguments(self, playbook: str) -> list[str]:
+        return ["-i", str(self._inventory), f"apps/{APP}/{playbook}"]
+
+    def _run(self, command: list[str], configuration: str, ids: list[str]) -> Cost:
+        environment = surroundings(self.project / configuration)
         supervisord = int((self.layout.run_dir / "supervisord.pid").read_text())
         began, cpu, served = time.monotonic(), cpu_of_children(), cpu_of(supervisord)
         log = self.layout.logs / "last-run.log"

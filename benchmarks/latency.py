@@ -1,16 +1,16 @@
-"""How much later a job ends than the same playbook started by hand.
+"""How much later a job ends than the same playbook started by hand, and a burst of jobs beside as many by hand.
 
 The playbook does next to nothing, so that no work of its own hides what the service adds; what it adds, in
 milliseconds, is the same for a playbook that takes minutes.
 """
 
+import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,15 +19,18 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from machine import load
+from estate import cpu_of_children
+from machine import cores, load
+from served import Course, Subject, subject
 
-from tests.running import ENDED, Service, running, wait_for
+from tests.running import ENDED, Service, wait_for
 from worker.run import FOLDER, PREFIX, WARM, scrubbed
 
 PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
 PLAYBOOK = "apps/sleeper/check.yml"
 ROUNDS = 12
-NAMES = {"fr": "Commune", "ar": "جماعة"}
+BURST, BURSTS = 50, 3
+SETTINGS = '{"seconds": 0, "guarded": false}'
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,6 @@ class Round:
         return self.total - self.by_hand
 
 
-@contextmanager
-def service() -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="latency-") as folder:
-        yield from running(Service(Path(folder), settings={"playbooks_dir": str(PLAYBOOKS)}))
-
-
 def ended(served: Service, job: Any) -> Any:
     """The job at its end, which its own times tell: asking often would only slow it down."""
     while job["state"] not in ENDED:
@@ -58,13 +55,6 @@ def ended(served: Service, job: Any) -> Any:
     if job["state"] != "succeeded":
         raise SystemExit(f"a job ended as {job['state']}")
     return job
-
-
-def instance(served: Service) -> str:
-    """A new instance to act on."""
-    made = served.post("/administrations", {"kind": "commune", "slug": "commune", "names": NAMES})
-    wish = {"administration": made["id"], "app": "sleeper", "reason": "benchmark", "settings": {"seconds": 0}}
-    return str(ended(served, served.post("/requests", wish))["instance_id"])
 
 
 def check(served: Service, instance_id: str) -> Any:
@@ -98,29 +88,45 @@ def seconds(job: Any, first: str, last: str) -> float:
     return (datetime.fromisoformat(job[last]) - datetime.fromisoformat(job[first])).total_seconds()
 
 
-def one(served: Service, instance_id: str, inventory_file: Path) -> Round:
+def one(there: Subject, instance_id: str, inventory_file: Path) -> Round:
+    """Both while nothing else is done: also the sandbox of the next job stands before its playbook begins by hand."""
+    served = there.served
+    there.rest()
     begin = time.monotonic()
     job = check(served, instance_id)
     answer = time.monotonic() - begin
     job = ended(served, job)
     queued, total = seconds(job, "queued_at", "started_at"), seconds(job, "queued_at", "finished_at")
+    there.rest()
     return Round(answer, queued, total, by_hand(inventory_file))
 
 
-def measure() -> list[Round]:
-    with service() as served:
-        instance_id = instance(served)
-        inventory_file = served.state_dir / "inventory.yml"
-        inventory_file.write_text(inventory(served, instance_id))
-        by_hand(inventory_file)  # once for the caches
-        return [one(served, instance_id, inventory_file) for _ in range(ROUNDS)]
+@dataclass(frozen=True)
+class Burst:
+    singly: Course
+    at_once: Course
+    by_hand: float  # seconds of one, on the wall
+    computed: float  # and on a processor
 
 
-def main() -> None:
-    print(f"One job, {ROUNDS} times, each beside the same playbook by hand; {load()}")
-    rounds = measure()
+def burst(there: Subject, ids: list[str], inventory_file: Path) -> Burst:
+    def singly() -> None:
+        for instance_id in ids:
+            check(there.served, instance_id)
+
+    def at_once() -> None:
+        wish = {"app": "sleeper", "action": "check", "instances": ids, "reason": "benchmark"}
+        there.served.post("/instances/actions", wish)
+
+    courses = there.course(singly), there.course(at_once)
+    before = cpu_of_children()
+    wall = by_hand(inventory_file)
+    return Burst(*courses, wall, cpu_of_children() - before)
+
+
+def show_rounds(rounds: list[Round]) -> None:
     hand = median(each.by_hand for each in rounds)
-    print(f"{'':34}{'median ms':>10}{'slowest':>10}{'of by hand':>12}")
+    print(f"{'':40}{'median ms':>10}{'slowest':>10}{'of by hand':>12}")
     for name, what in (
         ("ansible-playbook by hand", "by_hand"),
         ("a job, accepted to succeeded", "total"),
@@ -129,7 +135,35 @@ def main() -> None:
         ("answer of the API (202)", "answer"),
     ):
         times = [getattr(each, what) for each in rounds]
-        print(f"{name:34}{median(times) * 1000:10.0f}{max(times) * 1000:10.0f}{median(times) / hand:11.2f}x")
+        print(f"{name:40}{median(times) * 1000:10.0f}{max(times) * 1000:10.0f}{median(times) / hand:11.2f}x")
+
+
+def show_bursts(bursts: list[Burst], number: int) -> None:
+    wall = number * median(each.by_hand for each in bursts) / cores()
+    cpu = number * median(each.computed for each in bursts)
+    print(f"\n{f'{number} jobs':40}{'wall s':>10}{'of by hand':>12}{'CPU s':>10}{'of by hand':>12}")
+    print(f"{f'{number} by hand, on {cores()} cores':40}{wall:10.1f}{1:11.2f}x{cpu:10.1f}{1:11.2f}x")
+    for name, what in ((f"{number} requests", "singly"), ("one request", "at_once")):
+        courses = [getattr(each, what) for each in bursts]
+        took, spent = median(each.wall for each in courses), median(each.cpu for each in courses)
+        print(f"{name:40}{took:10.1f}{took / wall:11.2f}x{spent:10.1f}{spent / cpu:11.2f}x")
+
+
+def main() -> None:
+    wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--rounds", type=int, default=ROUNDS, help="jobs one by one; %(default)s")
+    wanted.add_argument("--burst", type=int, default=BURST, help="jobs of a burst; %(default)s")
+    wanted.add_argument("--bursts", type=int, default=BURSTS, help="%(default)s")
+    given = wanted.parse_args()
+    print(f"One job, {given.rounds} times, each beside the same playbook by hand; {load()}")
+    with subject(PLAYBOOKS) as there:
+        there.enter("sleeper", "1.0", given.burst, SETTINGS)
+        ids = [str(each) for each in there.ids(given.burst)]
+        inventory_file = there.served.state_dir / "inventory.yml"
+        inventory_file.write_text(inventory(there.served, ids[0]))
+        by_hand(inventory_file)  # once for the caches
+        show_rounds([one(there, ids[0], inventory_file) for _ in range(given.rounds)])
+        show_bursts([burst(there, ids, inventory_file) for _ in range(given.bursts)], given.burst)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""What it costs to keep what a run says, and how soon after the end of a task a reader of its page sees it.
+
+Cost is told from what a job costs anyway by what more tasks take: the same jobs with few tasks and with many, through
+the service and with ansible-playbook alone, whose interpreters stand ready as well.
+"""
+
+import argparse
+import http.client
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from statistics import median, quantiles
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import yaml
+from estate import WARMED, cpu_of_children, surroundings, warm_way
+from machine import load
+from served import DATABASE, RUNS, WORKER, Course, Subject, subject
+
+from provisioner.accounts import sign_in
+from provisioner.accounts.models import Session
+from provisioner.accounts.policy import Role
+from provisioner.db import transaction
+from tests import factories
+from worker.inventory import write
+
+PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
+APP = "talker"
+FEW, MANY = 1, 21  # tasks of each instance
+INSTANCES, ROUNDS = 10, 3
+LOOKS, PAUSE = 120, 100  # tasks whose way to the page is timed; milliseconds between two of them
+SAY = """
+- name: Do something small and say when it was done
+  hosts: instances
+  gather_facts: false
+  tasks:
+    - name: Do it
+      ansible.builtin.ping:
+      loop: "{{ range(parameters.words) | list }}"
+      loop_control:
+        pause: "{{ parameters.pause / 1000 }}"
+        label: "{{ now(fmt='%s.%f') }}"
+"""
+LABEL = re.compile(rb"item=(\d+\.\d+)")
+
+
+def project(folder: Path) -> Path:
+    shutil.copytree(PLAYBOOKS, folder, ignore=shutil.ignore_patterns("__pycache__", "sleeper"))
+    app = folder / "apps" / APP
+    (app / "check.yml").write_text("---" + SAY)
+    parameters = yaml.safe_load((app / "parameters.yml").read_text())
+    parameters["options"]["pause"] = parameters["options"]["words"] | {"default": 0}
+    (app / "parameters.yml").write_text(yaml.safe_dump(parameters, allow_unicode=True))
+    return folder
+
+
+@dataclass(frozen=True)
+class Round:
+    """CPU seconds of `MANY - FEW` tasks on each instance."""
+
+    raw: float
+    runs: float
+    kept: float  # by worker and PostgreSQL
+
+
+class Capture:
+    def __init__(self, there: Subject, playbooks: Path) -> None:
+        self._there = there
+        self._playbooks = playbooks
+        self._ids = [str(each) for each in there.ids(INSTANCES)]
+
+    def round(self) -> Round:
+        raw = [self._raw(words) for words in (FEW, MANY)]
+        few, many = [self._course(words) for words in (FEW, MANY)]
+        many.spent.subtract(few.spent)
+        return Round(raw[1] - raw[0], many.spent[RUNS], many.spent[WORKER] + many.spent[DATABASE])
+
+    def _course(self, words: int) -> Course:
+        self.tell(words, 0)
+        wish = {"app": APP, "action": "check", "instances": self._ids, "reason": "benchmark"}
+        return self._there.course(lambda: self._there.served.post("/instances/actions", wish))
+
+    def tell(self, words: int, pause: int) -> None:
+        settings = json.dumps({"words": words, "pause": pause})
+        self._there.write("UPDATE instance SET settings = CAST(:settings AS jsonb)", settings=settings)
+
+    def _raw(self, words: int) -> float:
+        told = {"ansible_python_interpreter": sys.executable, "parameters": {"words": words, "pause": 0}}
+        with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+            inventory = Path(folder) / "inventory.yml"
+            each = told | warm_way(Path(folder))
+            write(inventory, {}, {f"i{number}": each for number in range(INSTANCES)})
+            command = [*WARMED, folder, str(self._playbooks), "-i", str(inventory), f"apps/{APP}/check.yml"]
+            environment, before = surroundings(self._playbooks / "ansible.cfg"), cpu_of_children()
+            subprocess.run(command, env=environment, cwd=self._playbooks, stdout=subprocess.DEVNULL, check=True)
+            return cpu_of_children() - before
+
+
+def reader(there: Subject) -> Iterator[float]:
+    """Seconds from the end of each task to its line on an open page."""
+    account, secret = factories.account(Role.VIEWER), secrets.token_urlsafe()
+    with transaction() as session:
+        session.add(Session(id_hash=sign_in.session_hash(secret), account_id=account.id))
+    [instance_id] = there.ids(1)
+    there.rest()
+    job = there.served.post(f"/instances/{instance_id}/check", {"reason": "benchmark"})
+    line = http.client.HTTPConnection("127.0.0.1", there.served.layout.web_port(), timeout=60)
+    line.request("GET", f"/jobs/{job['id']}/stream", headers={"Cookie": f"provisioner={secret}"})
+    opened, page = time.time(), line.getresponse()
+    if page.status != HTTPStatus.OK:
+        raise SystemExit(f"the stream answers {page.status}")
+    while said := page.readline():
+        for ended in map(float, LABEL.findall(said)):
+            if ended > opened:
+                yield time.time() - ended
+    line.close()
+
+
+def show_cost(rounds: list[Round]) -> None:
+    raw, runs, kept = (median(getattr(each, what) for each in rounds) for what in ("raw", "runs", "kept"))
+    number = (MANY - FEW) * INSTANCES
+    print(f"\n{f'{number} tasks on {INSTANCES} instances':52}{'CPU s':>8}{'ms each':>9}{'of the run':>12}")
+    for name, spent in (
+        ("ansible-playbook alone", raw),
+        ("callback, supervisor: the run of the service more", runs - raw),
+        ("stored by worker and PostgreSQL", kept),
+        ("capture, both", runs - raw + kept),
+    ):
+        print(f"{name:52}{spent:8.2f}{spent / number * 1000:9.1f}{spent / raw:12.1%}")
+
+
+def show_times(times: list[float]) -> None:
+    p95 = quantiles(times, n=20)[-1]
+    print(f"\nfrom the end of a task to its line on the open page, ms, {len(times)} tasks:")
+    print(f"median {median(times) * 1000:.0f}, 95 of 100 within {p95 * 1000:.0f}, slowest {max(times) * 1000:.0f}")
+
+
+def main() -> None:
+    wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--rounds", type=int, default=ROUNDS, help="by turns; %(default)s")
+    wanted.add_argument("--tasks", type=int, default=LOOKS, help="whose way to the page is timed; %(default)s")
+    given = wanted.parse_args()
+    print(f"Capture, {given.rounds} times by turns; {load()}")
+    with tempfile.TemporaryDirectory(prefix="capture-") as folder:
+        playbooks = project(Path(folder) / "project")
+        with subject(playbooks) as there:
+            there.enter(APP, "1.0", INSTANCES, "{}")
+            capture = Capture(there, playbooks)
+            capture.tell(given.tasks, PAUSE)
+            show_times(list(reader(there)))
+            show_cost([capture.round() for _ in range(given.rounds)])
+
+
+if __name__ == "__main__":
+    main()
