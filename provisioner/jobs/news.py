@@ -51,12 +51,12 @@ class Listener:
         while True:
             try:
                 self._pass_on(url)
-                return
             except psycopg.OperationalError as error:
                 log.warning("nobody tells of news, will try again", error=str(error).splitlines()[0])
                 time.sleep(AGAIN)
-                if not self._wanted():
-                    return
+                if self._wanted():
+                    continue
+            return
 
     def _pass_on(self, url: str) -> None:
         with psycopg.connect(url, autocommit=True, connect_timeout=5, keepalives_idle=5) as connection:
