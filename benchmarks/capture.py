@@ -36,7 +36,7 @@ from worker.inventory import write
 
 PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
 APP = "talker"
-FEW, MANY = 1, 21  # tasks of each instance
+FEW, MANY = 1, 11  # tasks of each instance
 INSTANCES, ROUNDS = 10, 3
 LOOKS, PAUSE = 120, 100  # tasks whose way to the page is timed; milliseconds between two of them
 SAY = """
