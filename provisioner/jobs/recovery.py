@@ -30,7 +30,8 @@ def reap() -> int:
             _quiesce(job)
         else:
             _after_quiesce(job)
-        record("job.reap", job, outcome=job.state, after={"state": job.state, "attempt": job.attempt})
+        after = {"state": job.state, "cause": job.cause, "attempt": job.attempt}
+        record("job.reap", job, outcome=job.state, after=after)
     if expired:
         wake()
     return len(expired)

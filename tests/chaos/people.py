@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from threading import Event, Lock, Thread
@@ -12,7 +11,8 @@ from uuid import uuid4
 from tests.chaos.estate import Estate
 from tests.running import Answer
 
-MOST_WAITING = 10  # jobs; people wait while so many wait already
+MOST_WAITING = 20  # jobs; people wait while so many wait already
+APPS = ["sleeper", "sleeper", "dozer"]
 NEWEST = "5.0"
 NOTHING_TO_DO = {"unchanged": True}
 IN_THE_WAY = 409
@@ -23,6 +23,7 @@ class Ledger:
     """What the API has told people."""
 
     accepted: dict[str, Any] = field(default_factory=dict)  # jobs, by id
+    instances: dict[str, list[str]] = field(default_factory=lambda: {app: [] for app in APPS})
     cancels: set[str] = field(default_factory=set)  # jobs that somebody wanted to cancel
     retries: dict[str, int] = field(default_factory=dict)  # how often somebody sent "try again", by job
     repeated: int = 0  # calls that had to be sent again
@@ -85,7 +86,7 @@ class People:
 
     def _ask_on(self, seed: int) -> None:
         chance = random.Random(seed)
-        acts = {self._provision: 30, self._update: 30, self._check: 30, self._cancel: 8}
+        acts = {self._provision: 30, self._act: 30, self._act_on_many: 30, self._cancel: 20}
         while not self._enough.wait(chance.uniform(0.1, 0.8)):
             if self._waiting() < MOST_WAITING:
                 (act,) = chance.choices(list(acts), list(acts.values()))
@@ -95,39 +96,68 @@ class People:
         return len(self.insist("GET", "/jobs?state=queued&page_size=50").body.get("items", []))
 
     def _provision(self, chance: random.Random) -> None:
-        with self.ledger.lock:
-            number = next(self._new, None)
-        if number is None:
+        """Some at a time, so that there is soon something to be done to many."""
+        for _ in range(chance.choice([1, 3, 6])):
+            with self.ledger.lock:
+                number = next(self._new, None)
+            if number is None:
+                return
+            settings = {"seconds": chance.choice([1, 1, 2, 4]), "guarded": chance.random() < 0.5}
+            wish = {"administration": f"tortured-{number}", "app": chance.choice(APPS), "release": "1.0"}
+            answer = self.insist("POST", "/requests", wish | {"settings": settings, "reason": "torture"})
+            self._accepted(answer)
+            if answer.status == 202:
+                with self.ledger.lock:
+                    self.ledger.instances[wish["app"]].append(answer.body["instance_id"])
+
+    def _act(self, chance: random.Random) -> None:
+        """On one instance; half of the checks as a sweep does, which gives way to people."""
+        action, more = chance.choice(
+            [
+                ("update", {"release": chance.choice(["2.0", "3.0", "4.0", NEWEST])}),
+                ("reconfigure", {"settings": {"seconds": chance.choice([1, 2, 3])}}),
+                ("check", {"background": chance.random() < 0.5}),
+            ]
+        )
+        for instance in self._some(chance, chance.choice(APPS), 1):
+            self._accepted(self.insist("POST", f"/instances/{instance}/{action}", {"reason": "torture"} | more))
+
+    def _act_on_many(self, chance: random.Random) -> None:
+        """Checks of many are a sweep; everything else is a person's."""
+        app, action = chance.choice(APPS), chance.choice(["update", "reconfigure", "check"])
+        instances = self._some(chance, app, chance.choice([4, 8, 12]))
+        if not instances:
             return
-        settings = {"seconds": chance.choice([1, 1, 2, 4]), "guarded": chance.random() < 0.5}
-        wish = {"administration": f"tortured-{number}", "app": "sleeper", "release": "1.0", "settings": settings}
-        self._accepted(self.insist("POST", "/requests", wish | {"reason": "torture"}))
+        wish = {"app": app, "action": action, "instances": instances, "reason": "torture"}
+        answer = self.insist("POST", "/instances/actions", wish)
+        if answer.status != 202:
+            self.ledger.defects.append(f"{answer.status}: {answer.body}")
+            return
+        asked = f"/jobs?request_id={answer.body['request_id']}&page_size=200"
+        jobs = self.insist("GET", asked).body["items"]
+        self._promised(jobs)
+        if len(jobs) != answer.body["counts"]["accepted"]:
+            self.ledger.defects.append(f"{len(jobs)} jobs instead of those promised: {answer.body}")
 
-    def _update(self, chance: random.Random) -> None:
-        """Not safe to repeat: only a person may."""
-        self._on_an_instance(chance, "update", lambda: {"release": chance.choice(["2.0", "3.0", "4.0", NEWEST])})
-
-    def _check(self, chance: random.Random) -> None:
-        """Half of them as a sweep does, which gives way to people."""
-        self._on_an_instance(chance, "check", lambda: {"background": chance.random() < 0.5})
-
-    def _on_an_instance(self, chance: random.Random, action: str, more: Callable[[], Any]) -> None:
+    def _some(self, chance: random.Random, app: str, most: int) -> list[str]:
+        """Instances of the app."""
         with self.ledger.lock:
-            known = [job["instance_id"] for job in self.ledger.accepted.values() if job["action"] == "provision"]
-        if known:
-            path = f"/instances/{chance.choice(known)}/{action}"
-            self._accepted(self.insist("POST", path, {"reason": "torture"} | more()))
+            known = self.ledger.instances[app]
+            return chance.sample(known, min(most, len(known)))
 
     def _accepted(self, answer: Answer) -> None:
         if answer.status == 202:
-            with self.ledger.lock:
-                self.ledger.accepted[answer.body["id"]] = answer.body
+            self._promised([answer.body])
         elif answer.status != IN_THE_WAY and answer.body != NOTHING_TO_DO:
             self.ledger.defects.append(f"{answer.status}: {answer.body}")
 
+    def _promised(self, jobs: list[Any]) -> None:
+        with self.ledger.lock:
+            self.ledger.accepted |= {job["id"]: job for job in jobs}
+
     def _cancel(self, chance: random.Random) -> None:
         with self.ledger.lock:
-            recent = list(self.ledger.accepted)[-8:]
+            recent = list(self.ledger.accepted)[-12:]
             job_id = chance.choice(recent) if recent else None
             if job_id:
                 self.ledger.cancels.add(job_id)

@@ -15,7 +15,11 @@ class Report:
     machine: str
     jobs: int
     states: dict[str, int]  # in which the jobs ended
-    attempts: int  # playbooks that began to act
+    runs: int  # that made the newest attempts
+    together: int  # jobs that shared their newest run with others
+    largest: int  # jobs of one run
+    put_back: int  # attempts that were put back before their turn had come
+    attempts: int  # that began to act
     repeated: int  # attempts after the first of their job
     calls_repeated: int
     faults: dict[str, int]
@@ -36,13 +40,18 @@ class Report:
         counted = [
             ("jobs accepted", self.jobs),
             *((f"... {state}", number) for state, number in sorted(self.states.items())),
+            ("runs of their newest attempts", self.runs),
+            ("jobs that shared such a run", self.together),
+            ("jobs of the largest of them", self.largest),
             ("attempts that began to act", self.attempts),
+            ("attempts put back before their turn", self.put_back),
             ("attempts repeated", self.repeated),
             ("calls that people had to repeat", self.calls_repeated),
             ("faults", sum(self.faults.values())),
             ("**lost**", len(self.verdict.lost)),
             ("**done twice**", len(self.verdict.doubled)),
             ("**two at once on an instance**", len(self.verdict.overlaps)),
+            ("**more at once than there are slots**", len(self.verdict.crowds)),
             ("**stuck**", len(self.verdict.stuck)),
             ("slots, processes, folders left", len(self.leaked)),
             ("answers with a defect", len(self.defects)),

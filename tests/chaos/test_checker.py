@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.checker import Job, Told, Verdict, judge
+from tests.chaos.checker import Act, Job, Place, Told, Verdict, judge
 from tests.chaos.traces import parsed
 
 FIRST = ["1 job provision 1 start 1.0", "1 job provision 1 act 1.1", "1 job provision 1 end 1.2"]
@@ -16,8 +16,12 @@ TWICE = [*AGAIN, ("job.conclude", "succeeded")]
 ASKED = [("job.claim", "running"), ("job.conclude", "needs_attention"), ("job.resolve", "queued"), *ONCE[1:]]
 
 
-def judged(lines: list[str], story: Sequence[tuple[str, str]], state: str = "succeeded", **more: object) -> Verdict:
-    job = Job("job", state, **({"cause": None, "retry_safe": True, "story": story} | more))
+UNTOUCHED = [("job.claim", "running"), ("job.conclude", "queued", "not_begun"), *ONCE[1:]]
+
+
+def judged(lines: list[str], story: Sequence[tuple[str, ...]], state: str = "succeeded", **more: object) -> Verdict:
+    acts = [Act(*act) for act in story]
+    job = Job("job", state, **({"cause": None, "retry_safe": True, "story": acts} | more))
     return judge({"job": job}, {"instance": [parsed(line) for line in lines]}, Told(frozenset({"job"})))
 
 
@@ -29,6 +33,8 @@ def judged(lines: list[str], story: Sequence[tuple[str, str]], state: str = "suc
         judged(FIRST + SECOND, TWICE),  # its worker was lost after the end and before the conclusion
         judged(CUT + SECOND, ASKED, retry_safe=False),
         judged([], [], "failed", cause="resolved"),
+        judged(SECOND, UNTOUCHED, retry_safe=False),
+        judged([], ONCE, unchanged=True),
     ],
 )
 def test_what_may_happen_is_no_sin(verdict: Verdict) -> None:
@@ -55,6 +61,21 @@ def test_a_second_attempt_after_a_success_is_doubled() -> None:
 
 def test_a_second_attempt_of_what_may_not_be_repeated_is_doubled() -> None:
     assert judged(CUT + SECOND, TWICE, retry_safe=False).doubled
+
+
+def test_who_was_put_back_before_its_turn_must_not_have_acted() -> None:
+    assert judged(CUT + SECOND, UNTOUCHED).doubled
+
+
+def test_more_at_once_than_there_are_slots_are_a_crowd() -> None:
+    instances = {name: [parsed(line) for line in FIRST] for name in ("one", "two", "three")}
+
+    def crowds(slots: int) -> list[str]:
+        place = Place("the host", slots, frozenset(instances))
+        return judge({}, instances, Told(frozenset()), [place]).crowds
+
+    assert crowds(2)
+    assert not crowds(3)
 
 
 def test_two_playbooks_under_one_claim_are_doubled() -> None:

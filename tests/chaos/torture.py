@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos import traces
-from tests.chaos.checker import OPEN, Job, Told, judge
+from tests.chaos.checker import OPEN, Act, Job, Place, Told, judge
 from tests.chaos.estate import IMPATIENT, Estate
 from tests.chaos.injector import Injector, Wound
 from tests.chaos.people import People
@@ -22,11 +22,20 @@ from worker.run import PREFIX
 
 QUIET = 240  # seconds within which all that was asked for must have come to an end
 JOBS = """
-    SELECT job.id::text, job.state, job.cause, job.retry_safe,
-        (SELECT json_agg(json_build_array(act.action, act.outcome) ORDER BY act.id) FROM audit_event AS act
+    SELECT job.id::text, job.state, job.cause, job.retry_safe, coalesce(job.report ? 'unchanged', false),
+        (SELECT json_agg(json_build_array(act.action, act.outcome, act.after ->> 'cause') ORDER BY act.id)
+            FROM audit_event AS act
             WHERE act.job_id = job.id AND act.action LIKE 'job.%%')
     FROM job
 """
+PLACES = """
+    SELECT 'the app ' || app.slug, (app.manifest ->> 'concurrency')::integer, array_agg(instance.short_id)
+        FROM app JOIN instance ON instance.app_id = app.id GROUP BY app.id
+    UNION ALL SELECT 'the host ' || host.name, host.slots, array_agg(instance.short_id)
+        FROM host JOIN instance ON instance.host_id = host.id GROUP BY host.id
+"""
+RUNS = "SELECT count(*) FROM job WHERE run_id IS NOT NULL GROUP BY run_id"
+SLOTS = 8  # of the host: fewer than its apps could use together
 CONCLUSIONS = "SELECT extract(epoch FROM at)::float FROM audit_event WHERE action = 'job.conclude' ORDER BY at"
 OPEN_TIMES = "SELECT extract(epoch FROM queued_at)::float, extract(epoch FROM finished_at)::float FROM job"
 
@@ -34,6 +43,7 @@ OPEN_TIMES = "SELECT extract(epoch FROM queued_at)::float, extract(epoch FROM fi
 def torture(estate: Estate, seconds: float, seed: int, pause: tuple[float, float]) -> Report:
     administrations = 40 + int(seconds)
     estate.module("tests.chaos.furnish", str(administrations))
+    estate.run("hosts", "slots", "local", str(SLOTS), "--reason", "torture")
     people = People(estate, seed, administrations)
     injector = Injector(estate, seed, pause)
     began = time.monotonic()
@@ -59,7 +69,9 @@ def _quiet(estate: Estate) -> None:
 
 
 def _report(estate: Estate, people: People, injector: Injector, seed: int, lasted: float) -> Report:
-    jobs = {row[0]: Job(*row[:4], story=[tuple(act) for act in row[4]]) for row in estate.sql(JOBS)}
+    jobs = {row[0]: Job(*row[:5], story=[Act(*act) for act in row[5]]) for row in estate.sql(JOBS)}
+    sizes = [size for (size,) in estate.sql(RUNS)]
+    places = [Place(name, slots, frozenset(among)) for name, slots, among in estate.sql(PLACES)]
     lines = traces.of_estate(estate.layout.host_root)
     told = Told(frozenset(people.ledger.accepted), frozenset(people.ledger.cancels))
     began = Counter(attempt.job for each in lines.values() for attempt in traces.attempts(each))
@@ -70,11 +82,15 @@ def _report(estate: Estate, people: People, injector: Injector, seed: int, laste
         machine=machine(),
         jobs=len(told.accepted),
         states=dict(Counter(job.state for job in jobs.values())),
+        runs=len(sizes),
+        together=sum(size for size in sizes if size > 1),
+        largest=max(sizes, default=0),
+        put_back=sum(act.cause == "not_begun" for job in jobs.values() for act in job.story),
         attempts=began.total(),
         repeated=began.total() - len(began),
         calls_repeated=people.ledger.repeated,
         faults=dict(Counter(wound.fault.name for wound in injector.wounds)),
-        verdict=judge(jobs, lines, told),
+        verdict=judge(jobs, lines, told, places),
         leaked=list(_leaked(estate, jobs)),
         defects=people.ledger.defects,
         longest_recovery=round(recovery, 1),
