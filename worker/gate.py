@@ -8,6 +8,7 @@ import os
 import socketserver
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ class Gate:
         self._asked: set[str] = set()
         self._admitted: set[str] = set()
         self._refused: set[str] = set()
+        self._inside: Counter[str] = Counter()  # tasks that were let through and have not ended
 
     def open(self, folder: Path) -> None:
         """Listen there from now on."""
@@ -37,22 +39,34 @@ class Gate:
         class Asked(socketserver.StreamRequestHandler):
             def handle(handler) -> None:  # noqa: N805 - self is the gate
                 name = handler.rfile.readline().decode().strip()
-                handler.wfile.write(b"go\n" if self.passes(name) else b"no\n")
+                if not self._enters(name):
+                    handler.wfile.write(b"no\n")
+                    return
+                try:
+                    handler.wfile.write(b"go\n")
+                    handler.rfile.read()  # until the task has ended
+                finally:
+                    self._leaves(name)
 
         server = socketserver.ThreadingUnixStreamServer(str(folder / passing.SOCKET), Asked)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    def passes(self, name: str) -> bool:
+    def _enters(self, name: str) -> bool:
         """Whether a task may act on this host; waits until that is known."""
-        if name not in self._instances:
-            return True
         with self._changed:
-            if name not in self._asked:
+            if name in self._instances and name not in self._asked:
                 self._asked.add(name)
                 self._say({"begin": name})
-            self._changed.wait_for(lambda: name in self._admitted | self._refused)
-            return name not in self._refused
+            self._changed.wait_for(lambda: name not in self._instances or name in self._admitted | self._refused)
+            if name in self._refused:
+                return False
+            self._inside[name] += 1
+            return True
+
+    def _leaves(self, name: str) -> None:
+        with self._changed:
+            self._inside[name] -= 1
 
     def admit(self, names: Iterable[str]) -> None:
         with self._changed:
@@ -71,7 +85,7 @@ class Gate:
             threading.Thread(target=self._kill, args=[name], daemon=True).start()  # which may take its time
 
     def _kill(self, name: str) -> None:
-        self._say({"stopped": name, "what": asdict(killed(lambda: _tasks(name)))})
+        self._say({"stopped": name, "what": asdict(killed(lambda: _tasks(name), lambda: self._inside[name] > 0))})
 
 
 def _tasks(name: str) -> list[Process]:
@@ -82,13 +96,20 @@ def _tasks(name: str) -> list[Process]:
     return acting + [each for parent in watched for each in processes.below(parent.pid) if each not in acting]
 
 
-def killed(find: Callable[[], list[Process]]) -> Stopped:
-    """Kill these, and look whether they are really gone."""
-    began, there = time.monotonic(), find()
-    told = [(each.name, processes.command(each)) for each in there]
-    left = there
-    while left and time.monotonic() < began + LONGEST_DEATH:
+def killed(find: Callable[[], list[Process]], goes_on: Callable[[], bool]) -> Stopped:
+    """Kill these until there are none and nobody `goes_on`, who may be just about to start some; and look whether they
+    are really gone.
+    """
+    began = time.monotonic()
+    there: dict[tuple[int, int], Process] = {}
+    told: list[tuple[str, str]] = []
+    while True:
+        more = goes_on()  # asked first: what it started before it ended is found
+        new = [each for each in find() if there.setdefault((each.pid, each.started), each) is each]
+        told += [(each.name, processes.command(each)) for each in new]
+        left = [each for each in there.values() if processes.lives(each)]
         processes.kill(left)
+        lasted = time.monotonic() - began
+        if not (left or more) or lasted > LONGEST_DEATH:
+            return Stopped(told, len(left) or int(more), lasted)
         time.sleep(0.02)
-        left = [each for each in {*there, *find()} if processes.lives(each)]
-    return Stopped(told, len(left), time.monotonic() - began)

@@ -15,12 +15,17 @@ WHY = "This job is to stop here."
 AT, TASK = "at {}", "task {}"  # names of the processes that see to a task of an instance, and of those that are it
 
 
-def passes(path: str, name: str) -> bool:
-    """Whether a task may act on this host; waits until that is known."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(path)
-        line.sendall(f"{name}\n".encode())
-        return line.recv(16) == b"go\n"
+def passed(path: str, name: str) -> socket.socket | None:
+    """Wait until a task may act on this host, or may not. Where it may, the line to the gate: it is to stay open for as
+    long as the task acts, so that the gate knows of it.
+    """
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(path)
+    line.sendall(f"{name}\n".encode())
+    if line.recv(16) == b"go\n":
+        return line
+    line.close()
+    return None
 
 
 def call_itself(name: str) -> None:
@@ -31,10 +36,11 @@ def call_itself(name: str) -> None:
 
 def main() -> None:
     path, name, *arguments = sys.argv[1:]
-    if not passes(path, name):
+    call_itself(AT.format(name))
+    line = passed(path, name)
+    if line is None:
         os.write(2, f"{WHY}\n".encode())
         os._exit(STOPPED)
-    call_itself(AT.format(name))
     pid = os.posix_spawnp("ssh", ["ssh", *arguments], os.environ)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os._exit(code if code >= 0 else STOPPED)

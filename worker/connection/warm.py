@@ -4,6 +4,8 @@ import os
 import selectors
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import IO, Any
 
 from ansible.errors import AnsibleError
@@ -46,26 +48,29 @@ Answer = tuple[int, bytes, bytes]  # exit code, output and errors
 
 class Connection(Local):  # type: ignore[misc] # ansible ships no types
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Answer:  # noqa: FBT001, FBT002
-        name = self.get_option("instance")
-        self._pass(name)
         path = self.get_option("socket")
-        if path and in_data and self._runs_a_module(cmd):
-            answer = _called(path, name, in_data)
-            if answer:
-                return answer
-        result: Answer = super().exec_command(cmd, in_data, sudoable)
-        return result
+        with self._passed() as name:
+            if path and in_data and self._runs_a_module(cmd):
+                answer = _called(path, name, in_data)
+                if answer:
+                    return answer
+            result: Answer = super().exec_command(cmd, in_data, sudoable)
+            return result
 
     def put_file(self, in_path: str, out_path: str) -> None:
-        self._pass(self.get_option("instance"))
-        super().put_file(in_path, out_path)
+        with self._passed():
+            super().put_file(in_path, out_path)
 
-    def _pass(self, name: str) -> None:
+    @contextmanager
+    def _passed(self) -> Iterator[str]:
         """Nothing acts on an instance before its turn has come, nor after its job was stopped."""
-        path = os.environ.get(passing.VARIABLE)
-        if path and not passing.passes(path, name):
-            raise AnsibleError(passing.WHY)
+        name, path = self.get_option("instance"), os.environ.get(passing.VARIABLE)
         passing.call_itself(passing.AT.format(name))
+        line = passing.passed(path, name) if path else None
+        if path and not line:
+            raise AnsibleError(passing.WHY)
+        with line or nullcontext():
+            yield name
 
     def _runs_a_module(self, cmd: str) -> bool:
         """Whether a shell would do nothing but give the module to our own interpreter, as this user.
