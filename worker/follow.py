@@ -30,6 +30,7 @@ FLUSH_SHARE, FLUSH_SHARE_OF_MANY = 10, 40
 FLUSH_AT = 500  # events
 LOOK = 1.0  # seconds
 LAST_WORDS = 60.0  # seconds in which a run that has ended has its last events stored
+KILLED = frozenset({End.CANCELLED, End.DEADLINE, End.BROKEN, End.OUT_OF_MEMORY})  # where the run did not see the end
 MOST, NAMED, BRIEF = 50, ("name", "command"), 200  # processes of a stopped run that are kept, and characters of each
 
 log = structlog.get_logger()
@@ -106,13 +107,14 @@ class Follower:
         self._parts.break_off(End.OUT_OF_MEMORY if self._run.out_of_memory else End.BROKEN)
 
     def _outcome(self, part: Part) -> Outcome:
-        progress, touched = self._parts.progress, self._parts.progress.touched(part.name)
+        progress = self._parts.progress
+        # What a task did before it was killed may not have been told.
+        touched = progress.touched(part.name) or (part.begun and part.end in KILLED)
         if part.stopped:
             told = {part.name, *self._order.servers}
             part.stopped["tasks"] = {
                 host: self._brief(task) for host, task in progress.underway.items() if host in told
             }
-            touched |= part.begun and part.stopped["left"] > 0  # what could not be killed acts on
         return part.outcome(touched=touched)
 
     def _take(self, message: dict[str, Any]) -> None:
