@@ -26,7 +26,8 @@ def constant(value: StrEnum, column: Any) -> ColumnElement[Any]:
 
 
 FROZEN = Job.state == constant(JobState.NEEDS_ATTENTION, Job.state)  # a person must look before anything else happens
-BUSY = Job.state.in_([constant(state, Job.state) for state in sorted(OPEN)])
+# What is being stopped for a person's job has the instance no more; with it there would be two.
+BUSY = Job.state.in_([constant(state, Job.state) for state in sorted(OPEN)]) & ~Job.giving_way
 
 
 def facts(as_of: datetime | None) -> Any:

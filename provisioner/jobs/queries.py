@@ -76,10 +76,10 @@ def others_in_run(job: Any) -> int:
 
 
 def open_jobs(instance_ids: Iterable[UUID]) -> dict[UUID, Any]:
-    """The open job of each of these instances that has one."""
+    """The open job of each of these instances that has one; not the one that gives way to it."""
     rows = db.session.execute(
         select(Job.instance_id, Job.id, Job.action, Job.state).where(
-            Job.instance_id.in_(list(instance_ids)), Job.state.in_(OPEN)
+            Job.instance_id.in_(list(instance_ids)), Job.state.in_(OPEN), ~Job.giving_way
         )
     )
     return {row.instance_id: row for row in rows}

@@ -1,16 +1,20 @@
 """People first: what a sweep asked for waits behind them, and is stopped for them."""
 
 import pytest
+from flask import Flask
 
+from provisioner.accounts.policy import Role
 from provisioner.administrations.models import Administration
 from provisioner.db import transaction
 from provisioner.errors import Conflict, OperationInProgress
 from provisioner.instances import service as instances
 from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance
+from provisioner.jobs import queries
 from provisioner.jobs.lifecycle import Cause, End, JobState
 from provisioner.jobs.models import Job
 from tests import factories
+from tests.factories import Api
 
 
 def swept(instance: Instance) -> Job:
@@ -128,3 +132,17 @@ def test_a_cancelled_check_leaves_the_wish_for_a_release_alone(instance: Instanc
 
     assert instance.state is State.ACTIVE
     assert instance.desired_release_id == instance.applied_release_id
+
+
+def test_an_instance_is_shown_once_with_the_job_of_the_person_while_a_check_gives_way(
+    app: Flask, instance: Instance
+) -> None:
+    api = Api(app, Role.VIEWER)
+    swept(instance)
+    factories.claimed()
+
+    update = factories.asked_to(Action.UPDATE, instance.id)
+
+    assert api.get(f"/instances/{instance.id}").json["activity"]["job_id"] == str(update.id)
+    assert [row["activity"]["job_id"] for row in api.get("/instances").json["items"]] == [str(update.id)]
+    assert queries.open_jobs([instance.id])[instance.id].id == update.id
