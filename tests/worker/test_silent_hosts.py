@@ -162,3 +162,23 @@ def test_a_host_with_another_key_than_the_known_one_is_left_alone(estate: Estate
     assert (done["state"], done["cause"], done["attempt"]) == ("failed", "not_admitted", 1)
     assert not Path(f"{job['file']}-provision").exists()
     assert not estate.parked
+
+
+def test_when_a_host_does_not_answer_the_rest_of_a_run_is_put_back_untouched(estate: Estate) -> None:
+    jobs = [estate.asked(estate.remote) for _ in range(4)]
+    for job in jobs:
+        estate.succeeds(job, attempt=1)
+    estate.line.close()
+    wish = {"app": "remote", "action": "check", "reason": "test", "instances": [job["instance_id"] for job in jobs]}
+    made = estate.service.post("/instances/actions", wish)
+    checks = estate.service.get(f"/jobs?request_id={made['request_id']}&page_size=200")["items"]
+
+    def causes() -> list[str]:
+        return sorted(str(estate.job(check)["cause"]) for check in checks)
+
+    wait_for("all of them to be put back", lambda: causes() == ["not_begun"] * 2 + ["unreachable"] * 2, 60)
+    assert estate.parked
+    assert {estate.job(check)["attempt"] for check in checks} == {1}
+    with ssh.line(estate.server.port, estate.line.port):
+        for check in checks:
+            estate.succeeds(check, attempt=2)
