@@ -86,10 +86,10 @@ CLAIM = text(f"""
     ), companion AS MATERIALIZED (
         SELECT other.* FROM next CROSS JOIN LATERAL (
             SELECT job.id, job.instance_id FROM job
-            WHERE ({_KIND}, job.queued_at) >= ({_ITS_KIND}, '-infinity')
+            WHERE ({_KIND}, job.queued_at, job.id) > ({_ITS_KIND}, next.queued_at, next.id)
                 AND ({_KIND}, job.queued_at) <= ({_ITS_KIND}, 'infinity')
                 AND (job.digest, job.retry_safe) = (next.digest, next.retry_safe)
-                AND job.id <> next.id AND {_DUE} AND {_SOCIABLE.format("job")} AND {_SOCIABLE.format("next")}
+                AND {_DUE} AND {_SOCIABLE.format("job")} AND {_SOCIABLE.format("next")}
             ORDER BY {_KIND}, job.queued_at, job.id
             LIMIT CASE WHEN next.retry_safe THEN :repeatable ELSE :unrepeatable END - 1
             FOR UPDATE OF job SKIP LOCKED
