@@ -136,7 +136,7 @@ class Protocol(Queue):
     def begin(self, held: list[Claim]) -> set[int]:
         """The turn of these in their run has come; the jobs that may begin."""
         jobs = [(self.tables.jobs[each.job], each) for each in held]
-        admitted = [job for job, each in jobs if self.may_have_its_turn(job, each) and not job.cancel_requested]
+        admitted = [job for job, each in jobs if self.may_write(job, each) and not job.cancel_requested]
         for job in admitted:
             job.begun = True
             job.deadline = min(job.deadline or inf, self.now + job.timeout)
@@ -149,9 +149,6 @@ class Protocol(Queue):
         return job.fence == held.fence and job.state is JobState.RUNNING
 
     def may_beat(self, job: Job, held: Claim) -> bool:
-        return self.may_write(job, held)
-
-    def may_have_its_turn(self, job: Job, held: Claim) -> bool:
         return self.may_write(job, held)
 
     def may_tell(self, job: Job, held: Claim) -> bool:

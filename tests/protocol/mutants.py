@@ -18,16 +18,6 @@ class NoFence(Protocol):
         return job.state is JobState.RUNNING
 
 
-class KeptWithoutFence(Protocol):
-    """Neither the heartbeat nor the turn in a run asks for the fence; each alone would be caught by the other."""
-
-    def may_beat(self, job: Job, held: Claim) -> bool:
-        return job.state is JobState.RUNNING
-
-    def may_have_its_turn(self, job: Job, held: Claim) -> bool:
-        return job.state is JobState.RUNNING
-
-
 class ConcludeWithoutFence(Protocol):
     def may_conclude(self, job: Job, held: Claim) -> bool:
         return job.state is JobState.RUNNING

@@ -96,9 +96,30 @@ def rollout(world: World, at: float) -> Process:
                 asks(world, instance, Action.CHECK, background=True)
     yield world.random.choice([0.5, 3.0, 6.0, 50.0])
     action = world.random.choice([Action.UPDATE, Action.CHECK])
-    for instance in world.protocol.tables.instances:
+    asks_for_all(world, action)
+    if world.random.random() < 0.3:
+        yield from thinks_better_of_it(world)
+        asks_for_all(world, action)
+
+
+def asks_for_all(world: World, action: Action) -> None:
+    for name, instance in world.protocol.tables.instances.items():
         with suppress(Away):
-            asks(world, instance, action)
+            asks(world, name, action if instance.state is State.ACTIVE else Action.PROVISION)
+
+
+def thinks_better_of_it(world: World) -> Process:
+    """Cancels everything, and gives up what that leaves half done."""
+    yield world.random.choice([3.0, 10.0, 30.0])
+    for job in list(world.protocol.tables.jobs.values()):
+        if job.finished_at is None:
+            with suppress(Away, NotAllowed):
+                cancels(world, job.id)
+    yield world.random.choice([8.0, 15.0])
+    for job in list(world.protocol.tables.jobs.values()):
+        if job.state is JobState.NEEDS_ATTENTION:
+            with suppress(Away):
+                resolves(world, job.id, Resolution.FAILED)
 
 
 def operator(world: World, scope: DrainScope, name: str, start: float, length: float) -> Process:
@@ -125,6 +146,7 @@ def says(world: World, verb: object, kind: Kind, what: str) -> bool:
 
 def dispatcher(world: World, sites: list[str], slots: list[Slot]) -> Process:
     """Reaps, probes and rings at every sweep."""
+    yield world.random.uniform(0, SWEEP)
     while True:
         yield SWEEP
         with suppress(Away):

@@ -42,9 +42,9 @@ class Simulation:
             state = choose(states)
             app, host = choose(apps[: 2 - crowded]), choose(hosts[: 2 - crowded])
             instances[f"i{number}"] = Instance(app, host, state, applied=state is State.ACTIVE)
-        caps = {(SlotScope.APP, app): choose([1, 2, 3, 5]) for app in apps}
-        caps |= {(SlotScope.HOST, host): choose([1, 2, 3, 5]) for host in hosts}
-        safe = {app: choose([SAFE, SAFE, frozenset()]) for app in apps}
+        caps = {(SlotScope.APP, app): choose([1, 2, 5, 12]) for app in apps}
+        caps |= {(SlotScope.HOST, host): choose([1, 2, 5, 12]) for host in hosts}
+        safe = {app: choose([SAFE, SAFE | {Action.UPDATE}, frozenset()]) for app in apps}
         return Setup(instances, {host: choose(self._sites) for host in hosts}, caps, safe)
 
     def _faults(self) -> Faults:
@@ -60,7 +60,7 @@ class Simulation:
             lost_bell=choose([0, 0.3]),
             doubled_bell=choose([0, 0.3]),
             broken=choose([0, 0.2]),
-            linger=choose([1.0, LONGEST_LINGER, LONGEST_LINGER]),
+            linger=LONGEST_LINGER,
         )
         faults.away = [self._spell(choose(["", "w1", "w2", "dispatcher", "web"])) for _ in range(choose([0, 0, 1, 3]))]
         faults.hosts_away = [self._spell(choose(["host1", "host2"])) for _ in range(choose([0, 0, 4, 15]))]

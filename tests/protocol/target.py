@@ -38,7 +38,7 @@ class Run:
         self._killed_at = self._gone_by = inf
         self._gone: dict[Part, float] = {}  # those of the stopped ones by when nothing acts any more
         self._lingers = world.random.choice([0.1, 0.7, 1.0]) * world.faults.linger
-        self.length = world.random.choice([2.0, 5.0, 20.0, 80.0, 150.0])
+        self.length = world.random.choice([2.0, 5.0, 20.0, 80.0, 150.0, 150.0])
         self.broke = False
         following = iter(self.parts)
         for _ in range(batch.forks):

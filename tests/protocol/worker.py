@@ -12,7 +12,7 @@ from tests.protocol.world import Away, Kind, Process, World
 STEP = 0.1
 LISTEN = 0.3
 CONCLUDE_FOR = 600.0
-PAUSES = [3.0, 20.0, 35.0, 58.5, 58.5, 75.0, 100.0, 200.0]
+PAUSES = [3.0, 20.0, 35.0, 58.5, 58.5, 58.5, 75.0, 100.0, 200.0]
 
 
 class Lost(Exception):
@@ -57,9 +57,16 @@ class Slot:
         elif self._world.happens(faults.pause):
             pause = self._world.random.choice(PAUSES)
             self._world.note(Kind.FAULT, more=f"{self.owner} sleeps for {pause:.0f} s")
+            if self._world.random.random() < 0.6:
+                self._wake_alone(now + pause)
             self._world.at(now + pause, lambda: self._go_on(work))
         else:
             self._go_on(work)
+
+    def _wake_alone(self, at: float) -> None:
+        """Whoever has slept may be cut off as soon as it has said a word."""
+        start, worker = at + 1.0, self.owner.split(":", maxsplit=1)[0]
+        self._world.faults.away.append((start, start + self._world.random.choice([10.0, 50.0, 50.0]), worker))
 
     def _go_on(self, work: Process) -> None:
         if work is not self._work:
@@ -97,9 +104,9 @@ class Slot:
         except Away:
             yield from self._conclude({held: Outcome(End.BROKEN, touched=False) for held in batch.claims})
             return
-        self._proven = asked
         yield STEP
-        self._run = run = self.run_type(self._world, batch, claimed_at, self.dated(asked))
+        self._proven = self.dated(asked)
+        self._run = run = self.run_type(self._world, batch, claimed_at, self._proven)
         self._beaten = self._world.now
         self._open = list(run.parts)
         yield from self._follow(run)
@@ -113,7 +120,7 @@ class Slot:
             yield STEP if run.asking else LISTEN
             if run.gave_up:
                 raise Lost
-            self._let_begin(run)
+            yield from self._let_begin(run)
             if not run.is_over and self._world.now >= self._beaten + HEARTBEAT:
                 yield from self._keep(run)
             if left_early := [part for part in self._open if part.end and not run.is_over]:
@@ -123,7 +130,7 @@ class Slot:
         run.break_off(End.BROKEN)
         yield from self._end(self._open)
 
-    def _let_begin(self, run: Run) -> None:
+    def _let_begin(self, run: Run) -> Process:
         """Whose turn has come begins once that is written; who was cancelled meanwhile does not."""
         asking = [part for part in run.asking if not part.refused]
         if not asking:
@@ -136,6 +143,7 @@ class Slot:
             self._still_ours()
             return
         run.asking.clear()
+        yield STEP
         for part in asking:
             part.begun = part.held.job in admitted
             part.refused = not part.begun
