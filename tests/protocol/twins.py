@@ -161,9 +161,9 @@ class Twins(RuleBasedStateMachine):
     @rule()
     def overtake_a_check(self) -> None:
         """A person asks for something while a check of it goes on: it begins when that has ended, and not before."""
-        self.sweep("i0")
+        self.sweep("i2")
         self.claim("w1:1", ["site1"])
-        self.ask("i0", Action.UPDATE)
+        self.ask("i2", Action.UPDATE)
         self.fill()
 
     @rule()
@@ -183,6 +183,12 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda twin: twin.store(lost[twin is self.model], 7))
         self.both(lambda twin: twin.heartbeat(lost[twin is self.model]))
         self.both(lambda twin: twin.conclude(lost[twin is self.model], Outcome(End.SUCCEEDED)))
+
+    @rule()
+    def leave_room_for_others(self) -> None:
+        """There are more of a kind than slots; one run takes half of those."""
+        self.ask_many(["i2", "i5", "i6"], Action.CHECK)
+        self.claim("w1:1", ["site1"])
 
     @rule(touched=st.booleans())
     def lose_a_server(self, touched: bool) -> None:
@@ -209,6 +215,7 @@ class Twins(RuleBasedStateMachine):
 
     @rule(what=drains)
     def drain_for_a_moment(self, what: tuple[DrainScope, str]) -> None:
+        self.ask("i0", Action.CHECK)
         self.both(lambda twin: twin.drain(*what))
         self.fill()
         self.all_rows_are_alike()
@@ -217,6 +224,21 @@ class Twins(RuleBasedStateMachine):
     @rule(place=st.sampled_from(sorted(SETUP.caps)), most=st.integers(1, 3))
     def allow(self, place: tuple[SlotScope, str], most: int) -> None:
         self.both(lambda twin: twin.allow(*place, most))
+
+    @classmethod
+    def tell_all_stories(cls, real: Real) -> None:
+        """Each from the beginning: what chance comes to late."""
+        for story in (
+            cls.ask_behind_a_sweep,
+            cls.overtake_a_check,
+            cls.lose_and_begin_again,
+            cls.leave_room_for_others,
+            lambda twins: twins.lose_a_server(touched=True),
+            lambda twins: twins.drain_for_a_moment((DrainScope.SERVICE, "")),
+        ):
+            twins = cls(real)
+            story(twins)
+            twins.all_rows_are_alike()
 
     @invariant()
     def all_rows_are_alike(self) -> None:
