@@ -56,6 +56,8 @@ LABEL = re.compile(rb"item=(\d+\.\d+)")
 
 def project(folder: Path) -> Path:
     shutil.copytree(PLAYBOOKS, folder, ignore=shutil.ignore_patterns("__pycache__", "sleeper"))
+    config = folder / "ansible.cfg"
+    config.write_text(config.read_text().replace("../../../playbooks", str(PLAYBOOKS.parents[2] / "playbooks")))
     app = folder / "apps" / APP
     (app / "check.yml").write_text("---" + SAY)
     parameters = yaml.safe_load((app / "parameters.yml").read_text())
