@@ -117,11 +117,12 @@ def show_nothing(costs: list[Counter[str]], number: int) -> None:
 
 
 def grow(estate: Estate, fleet: Fleet) -> None:
+    """The first line is of instances that begin, all others of what they do next. One run is as large as it was above."""
     print(f"\n{'growth':44}{'instances':>10}{'CPU s':>10}{'CPU s each':>11}{'wall s':>10}{'peak MiB':>10}")
+    grown("the service, for the first time", fleet.reconfigure(max(GROWTH)).cost(max(GROWTH)))
     for turn, number in enumerate(GROWTH, start=10):
-        estate.run("coarse.yml", "ansible.cfg", named("c", number), 2 * turn)
-        grown("one run, our roles", estate.run("coarse.yml", "ansible.cfg", named("c", number), 2 * turn + 1))
-        fleet.reconfigure(number)
+        if number <= estate.batch:
+            grown("one run, warm", estate.run_warm("coarse.yml", named("c", number), turn))
         grown(SERVED, fleet.reconfigure(number).cost(number))
         spent = sum(fleet.nothing(number).values())
         print(f"{'nothing to do, through the service':44}{number:10}{spent:10.2f}{spent / number:11.5f}", flush=True)
