@@ -117,7 +117,7 @@ def show_nothing(costs: list[Counter[str]], number: int) -> None:
 
 
 def grow(estate: Estate, fleet: Fleet) -> None:
-    """The first line is of instances that begin, all others of what they do next. One run is as large as it was above."""
+    """The first line is of instances that begin, all others of what they do next. One run is no larger than above."""
     print(f"\n{'growth':44}{'instances':>10}{'CPU s':>10}{'CPU s each':>11}{'wall s':>10}{'peak MiB':>10}")
     grown("the service, for the first time", fleet.reconfigure(max(GROWTH)).cost(max(GROWTH)))
     for turn, number in enumerate(GROWTH, start=10):

@@ -20,6 +20,7 @@ CROWDED = {
     "provisioner/administrations": "a room with all its doors, and the rules of names, codes and search",
     "provisioner/instances": "a room with all its doors, and the inventory's columns, places, secrets and variables",
     "provisioner/jobs": "a room with all its doors, and the story of its runs, live and stored",
+    "provisioner/migrations/versions": "one file for each step that databases of users have taken, in their order",
     "worker": "what a worker does by itself, and both sides of the run that it starts",
 }
 # Where whatever goes wrong has to be taken, and why.

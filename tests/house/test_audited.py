@@ -96,6 +96,21 @@ def test_a_change_by_plain_sql_is_kept_with_the_role_that_made_it(connect: Conne
     assert unattributed() == [("administration", "UPDATE", role)]
 
 
+def test_a_change_says_what_was_and_what_is_of_the_columns_that_changed(connect: Connect):
+    with connect(APPLICATION) as connection:
+        connection.execute("INSERT INTO drain (scope, name, reason) VALUES ('site', 'it''s \"here\"', 'repairs')")
+        connection.execute("UPDATE drain SET reason = 'more repairs'")
+        connection.execute("DELETE FROM drain")
+        kept = connection.execute("SELECT row_id, operation, before, after FROM audit_change ORDER BY id").fetchall()
+
+    name = 'it\'s "here"'
+    assert kept == [
+        (name, "INSERT", None, {"scope": "site", "name": name, "reason": "repairs"}),
+        (name, "UPDATE", {"reason": "repairs"}, {"reason": "more repairs"}),
+        (name, "DELETE", {"scope": "site", "name": name, "reason": "more repairs"}, None),
+    ]
+
+
 def test_a_change_of_what_is_not_audited_leaves_no_trace(connect: Connect):
     factories.host()
 

@@ -22,7 +22,7 @@ WAYS_ROUND = (
     "DROP TABLE job",
     "DROP TABLE job_event",
     "SELECT job_event_provide_month('2030-01-01')",
-    "CREATE OR REPLACE FUNCTION audit_record_change() RETURNS trigger LANGUAGE sql AS ''",
+    "CREATE OR REPLACE FUNCTION audit_change_of_job() RETURNS trigger LANGUAGE sql AS ''",
 )
 
 
