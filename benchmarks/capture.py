@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,14 +22,16 @@ from statistics import median, quantiles
 sys.path.append(str(Path(__file__).parents[1]))
 
 import yaml
-from estate import WARMED, cpu_of_children, surroundings, warm_way
+from estate import WARMED, surroundings, warm_way
 from machine import load
+from meter import computed
 from served import DATABASE, RUNS, WORKER, Course, Subject, subject
 
 from provisioner.accounts import sign_in
 from provisioner.accounts.models import Session
 from provisioner.accounts.policy import Role
 from provisioner.db import transaction
+from provisioner.jobs import claiming
 from tests import factories
 from worker.inventory import write
 
@@ -102,10 +103,9 @@ class Capture:
             inventory = Path(folder) / "inventory.yml"
             each = told | warm_way(Path(folder))
             write(inventory, {}, {f"i{number}": each for number in range(INSTANCES)})
-            command = [*WARMED, folder, str(self._playbooks), "-i", str(inventory), f"apps/{APP}/check.yml"]
-            environment, before = surroundings(self._playbooks / "ansible.cfg"), cpu_of_children()
-            subprocess.run(command, env=environment, cwd=self._playbooks, stdout=subprocess.DEVNULL, check=True)
-            return cpu_of_children() - before
+            given = ["-i", str(inventory), "--forks", str(claiming.FORKS), f"apps/{APP}/check.yml"]
+            command = [*WARMED, folder, str(self._playbooks), *given]
+            return computed(command, env=surroundings(self._playbooks / "ansible.cfg"), cwd=self._playbooks)
 
 
 def reader(there: Subject) -> Iterator[float]:

@@ -6,7 +6,6 @@ them with what stands in their files.
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
+from meter import metered
 
 from provisioner.embedded import host
 from provisioner.embedded.layout import Layout
@@ -131,12 +131,6 @@ def cpu_of(pid: int) -> float:
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def cpu_of_children() -> float:
-    """Only those that have ended and were waited for: the servers that stand beside the runs do not count."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def watch(run: subprocess.Popen[str]) -> int:
     """Wait for its end; the most memory that was seen, in bytes, what processes share counted once."""
     most = 0
@@ -215,19 +209,27 @@ class Estate:
     def _run(self, command: list[str], configuration: str, ids: list[str]) -> Cost:
         environment = surroundings(self.project / configuration)
         supervisord = int((self.layout.run_dir / "supervisord.pid").read_text())
-        began, cpu, served = time.monotonic(), cpu_of_children(), cpu_of(supervisord)
+        began, served = time.monotonic(), cpu_of(supervisord)
         log = self.layout.logs / "last-run.log"
         with (
             log.open("w") as output,
+            metered("run") as meter,
             subprocess.Popen(
-                command, cwd=self.project, env=environment, stdout=output, stderr=output, text=True
+                command,
+                cwd=self.project,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                text=True,
+                preexec_fn=meter.enter,  # noqa: PLW1509 - it takes no lock
             ) as run,
         ):
             peak = watch(run)
+            cpu = meter.seconds
         if run.returncode:
             raise SystemExit(log.read_text()[-4000:])
         wall = time.monotonic() - began
-        return Cost(len(ids), cpu_of_children() - cpu, wall, peak, cpu_of(supervisord) - served)
+        return Cost(len(ids), cpu, wall, peak, cpu_of(supervisord) - served)
 
     def tree(self, short_id: str) -> dict[str, tuple[int, str]]:
         """Modes and contents of what an instance has, but for the logs and our own record of the last digest."""

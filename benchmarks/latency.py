@@ -6,7 +6,6 @@ milliseconds, is the same for a playbook that takes minutes.
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from estate import cpu_of_children
 from machine import cores, load
+from meter import computed
 from served import Course, Subject, subject
 
 from tests.running import ENDED, Service, wait_for
@@ -76,12 +75,13 @@ def inventories() -> Iterator[str]:
             yield file.read_text()
 
 
-def by_hand(inventory_file: Path) -> float:
+def by_hand(inventory_file: Path) -> tuple[float, float]:
+    """Seconds on the wall, and on the processors."""
     environment = scrubbed(os.environ) | {"ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg")}
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory_file), PLAYBOOK]
     begin = time.monotonic()
-    subprocess.run(command, cwd=PLAYBOOKS, env=environment, stdout=subprocess.DEVNULL, check=True)
-    return time.monotonic() - begin
+    spent = computed(command, cwd=PLAYBOOKS, env=environment)
+    return time.monotonic() - begin, spent
 
 
 def seconds(job: Any, first: str, last: str) -> float:
@@ -98,7 +98,7 @@ def one(there: Subject, instance_id: str, inventory_file: Path) -> Round:
     job = ended(served, job)
     queued, total = seconds(job, "queued_at", "started_at"), seconds(job, "queued_at", "finished_at")
     there.rest()
-    return Round(answer, queued, total, by_hand(inventory_file))
+    return Round(answer, queued, total, by_hand(inventory_file)[0])
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,7 @@ def burst(there: Subject, ids: list[str], inventory_file: Path) -> Burst:
         there.served.post("/instances/actions", wish)
 
     courses = there.course(singly), there.course(at_once)
-    before = cpu_of_children()
-    wall = by_hand(inventory_file)
-    return Burst(*courses, wall, cpu_of_children() - before)
+    return Burst(*courses, *by_hand(inventory_file))
 
 
 def show_rounds(rounds: list[Round]) -> None:

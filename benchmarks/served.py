@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from uuid import UUID
 sys.path.append(str(Path(__file__).parents[1]))
 
 from estate import Cost
+from meter import Meter
 from sqlalchemy import text
 
 from provisioner.app import create_app
@@ -88,37 +89,6 @@ class Course:
     @property
     def engine(self) -> float:
         return sum(self.spent[part] for part in ENGINE)
-
-
-class Meter:
-    """What the processes of one part compute, those that nobody waited for as well: the kernel counts by group."""
-
-    def __init__(self, name: str) -> None:
-        self._folder = _groups() / f"benchmark-{os.getpid()}-{name}"
-        self._folder.mkdir()
-
-    def add(self, *pids: int) -> None:
-        """What they start from here on counts, too."""
-        for pid in pids:
-            with suppress(OSError):  # it has ended
-                (self._folder / "cgroup.procs").write_text(str(pid))
-
-    @property
-    def seconds(self) -> float:
-        words = (self._folder / "cpu.stat").read_text().split()
-        return int(words[words.index("usage_usec") + 1]) / 1e6
-
-    def remove(self) -> None:
-        wait_for("an empty group", lambda: not (self._folder / "cgroup.procs").read_text())
-        self._folder.rmdir()
-
-
-def _groups() -> Path:
-    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
-    found = next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
-    if found is None or not os.access(found, os.W_OK):
-        raise SystemExit("This takes the right to make control groups (cgroup2): run it as root.")
-    return found
 
 
 def own(pid: int) -> float:

@@ -22,5 +22,5 @@ def main() -> None:
     code = subprocess.run(command, cwd=project, env=environment, check=False).returncode
     for pid in map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()):
         os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)  # only whom somebody waits for is counted
+        os.waitpid(pid, 0)
     sys.exit(code)
