@@ -1,6 +1,6 @@
-"""Step 0008 brings along what runs said before there were months."""
+"""Steps that change how something is kept bring along what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,7 +12,8 @@ from provisioner import migrations
 from provisioner.embedded.layout import APPLICATION, OWNER, SUPERUSER, Layout
 from tests.conftest import superuser
 
-BEFORE = """
+# A job that has run twice.
+RUN_TWICE = """
     SET session_replication_role = replica;
     INSERT INTO job (id, instance_id, administration_id, request_id, action, release_id, digest, site, state,
         retry_safe, attempt, max_attempts, timeout, queued_at, finished_at, report, events_emitted, events_stored,
@@ -37,27 +38,60 @@ def upgrade(layout: Layout, step: str) -> None:
     command.upgrade(config, step)
 
 
+Before = Callable[[str, str], Layout]
+# An instance that was moved to other settings once.
+TWO_PERIODS = """
+    SET session_replication_role = replica;
+    INSERT INTO instance_period (instance_id, valid, state, host_id, address, desired_release_id, settings)
+    SELECT id, CAST(period.valid AS tstzrange), 'active', id, 'http://here/', id, CAST(period.settings AS jsonb)
+    FROM gen_random_uuid() AS id, (VALUES
+        ('[2026-01-01 00:00+01, 2026-02-01 00:00+01)', '{"colour": "blue"}'),
+        ('[2026-02-01 00:00+01,)', '{"colour": "red"}')) AS period (valid, settings);
+"""
+
+
 @pytest.fixture
-def before(layout: Layout) -> Iterator[Layout]:
-    """A database of the step before, with a job that has run twice."""
-    with superuser(layout) as connection:
-        connection.execute(f"CREATE DATABASE before OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8'")
+def before(layout: Layout) -> Iterator[Before]:
+    """Makes a database that has come to a step, with these rows."""
+
+    def begin(step: str, rows: str) -> Layout:
         with superuser(layout, "before") as inside:
             inside.execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gist")
-        upgrade(layout, "0007")
+        upgrade(layout, step)
         with psycopg.connect(url(layout, SUPERUSER), autocommit=True) as inside:
-            inside.execute(BEFORE)
-        yield layout
+            inside.execute(rows)
+        return layout
+
+    with superuser(layout) as connection:
+        connection.execute(f"CREATE DATABASE before OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8'")
+        yield begin
         connection.execute("DROP DATABASE before WITH (FORCE)")
 
 
-def test_old_events_lie_in_the_month_of_their_job_and_their_steps_are_known(before: Layout) -> None:
-    upgrade(before, "0008")
+def test_old_events_lie_in_the_month_of_their_job_and_their_steps_are_known(before: Before) -> None:
+    layout = before("0007", RUN_TWICE)
 
-    with psycopg.connect(url(before, APPLICATION)) as application:
+    upgrade(layout, "0008")
+
+    with psycopg.connect(url(layout, APPLICATION)) as application:
         events = application.execute("SELECT attempt, counter FROM job_event_2026_03 ORDER BY 1, 2").fetchall()
         steps = application.execute(
             "SELECT attempt, play, role, number, task, failed, changed FROM job_step ORDER BY attempt"
         ).fetchall()
     assert events == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert steps == [(attempt, "Update", "files", 1, "task 2", True, True) for attempt in (1, 2)]
+
+
+def test_old_periods_begin_when_they_began(before: Before) -> None:
+    layout = before("0010", TWO_PERIODS)
+
+    upgrade(layout, "0011")
+
+    with psycopg.connect(url(layout, APPLICATION)) as application:
+        periods = application.execute(
+            "SELECT since AT TIME ZONE 'Africa/Casablanca', settings FROM instance_period ORDER BY since"
+        ).fetchall()
+    assert [(since.isoformat(), settings["colour"]) for since, settings in periods] == [
+        ("2026-01-01T00:00:00", "blue"),
+        ("2026-02-01T00:00:00", "red"),
+    ]
