@@ -18,8 +18,6 @@ from worker import passing, processes
 from worker.passing import AT, TASK
 from worker.processes import Process, Stopped
 
-LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
-
 
 class Gate:
     """`say`: tells the worker something; `instances`: the names of those that must ask."""
@@ -110,6 +108,6 @@ def killed(find: Callable[[], list[Process]], goes_on: Callable[[], bool]) -> St
         left = [each for each in there.values() if processes.lives(each)]
         processes.kill(left)
         lasted = time.monotonic() - began
-        if not (left or more) or lasted > LONGEST_DEATH:
+        if not (left or more) or lasted > processes.LONGEST_DEATH:
             return Stopped(told, len(left) or int(more), lasted)
         time.sleep(0.02)

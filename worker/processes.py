@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ PROC = Path("/proc")
 DEAD = {"Z", "X"}  # a zombie acts no more; it only waits to be buried
 LONGEST = 4096  # bytes of a command line that are read
 ROUNDS = 100
+LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
 SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36  # prctl
 ARGUMENTS = slice(45, 47)  # in what stat tells after the name: where the command line lies in memory
 
@@ -115,6 +116,13 @@ def kill(those: Iterable[Process]) -> None:
     for each in those:
         with suppress(ProcessLookupError):
             os.kill(each.pid, signal.SIGKILL)
+
+
+def survivors(those: Sequence[Process], give_up: float) -> list[Process]:
+    """Which of the killed are still there at that moment; sooner than that where all are gone."""
+    while (left := [each for each in those if lives(each)]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return left
 
 
 def kill_below(top: int) -> None:

@@ -22,14 +22,13 @@ from provisioner.config import settings
 from provisioner.hosts.models import Connection
 from provisioner.instances.variables import RunOrder, Variables
 from worker import inventory, passing, processes, sandbox
-from worker.processes import Process, Stopped
+from worker.processes import Stopped
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - folders inside are 0700 and ours
 PREFIX = "provisioner-run-"
 SUPERVISOR = "worker.supervisor"
 ROOM = "." * 200  # in the command line, which the processes of a run overwrite with what they are at
 WARM = "warm"  # worker.connection
-LONGEST_DEATH = 5.0  # seconds that the killed get to be gone
 # What a run may know of our environment: where programs, certificates and package indexes are; no address, no key.
 ALLOWED = (
     "PATH",
@@ -68,12 +67,6 @@ def sweep_folders() -> None:
         with suppress(FileNotFoundError):  # somebody else may be sweeping
             if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _not_gone(tree: list[Process], give_up: float) -> list[Process]:
-    while (left := [each for each in tree if processes.lives(each)]) and time.monotonic() < give_up:
-        time.sleep(0.02)
-    return left
 
 
 class CannotStart(Exception):
@@ -286,7 +279,7 @@ class Run:
         tree = processes.below(self.pid)
         commands = [(each.name, processes.command(each)) for each in tree]
         self.kill()
-        left = _not_gone(tree, began + LONGEST_DEATH)
+        left = processes.survivors(tree, began + processes.LONGEST_DEATH)
         acting = [each for each in commands if SUPERVISOR not in each[1]]
         return Stopped(acting, len(left), time.monotonic() - began)
 

@@ -120,7 +120,7 @@ def test_nothing_outlives_the_patience_of_the_supervisor(tmp_path: Path, mark: s
 
 def test_what_lives_on_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     heard(run, bool)
-    monkeypatch.setattr(runs, "LONGEST_DEATH", 0.1)
+    monkeypatch.setattr(runs.processes, "LONGEST_DEATH", 0.1)
     monkeypatch.setattr(runs.processes, "lives", lambda _: True)
 
     assert run.stop().left > 0
