@@ -5,12 +5,16 @@ imports next to nothing.
 """
 
 import os
+import select
 import socket
+import stat
 import sys
 
 SOCKET = "gate"  # in the folder of the run
 VARIABLE = "PROVISIONER_GATE"  # tells the plugins where it is; without it there is none
 STOPPED = 250  # exit code of what was not let through
+FAILED = 255  # exit code of ssh where it is ssh that failed
+PATIENCE = 5000  # milliseconds
 WHY = "This job is to stop here."
 AT, TASK = "at {}", "task {}"  # names of the processes that see to a task of an instance, and of those that are it
 
@@ -34,6 +38,15 @@ def call_itself(name: str) -> None:
         comm.write(name)
 
 
+def hear_out() -> None:
+    """Take what Ansible still gives. Otherwise it would tell of a broken pipe where ssh has told why it failed."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        given = select.poll()
+        given.register(0, select.POLLIN)
+        while given.poll(PATIENCE) and os.read(0, 1 << 16):
+            pass
+
+
 def main() -> None:
     path, name, *arguments = sys.argv[1:]
     call_itself(AT.format(name))
@@ -43,6 +56,8 @@ def main() -> None:
         os._exit(STOPPED)
     pid = os.posix_spawnp("ssh", ["ssh", *arguments], os.environ)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code == FAILED:
+        hear_out()
     os._exit(code if code >= 0 else STOPPED)
 
 

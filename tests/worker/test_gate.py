@@ -1,7 +1,10 @@
 """Nothing acts on an instance before its turn, and one of several can be stopped alone. The runs are real."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import pytest
 from provisioner.instances.variables import RunOrder
 from tests.running import wait_for
 from tests.worker.playing import HERE
+from worker import passing
+from worker.gate import Gate
 from worker.run import Run
 
 FIRST, SECOND = "first", "second"
@@ -88,3 +93,22 @@ def test_one_is_stopped_with_all_that_it_started_and_the_other_goes_on(order: Ru
     assert not any(FIRST in command for _, command in stopped["what"]["processes"]), stopped
     assert [path.name for path in tmp_path.glob("* ended")] == [f"{FIRST} ended"]
     assert (end["failed"], end["unreachable"]) == ([SECOND], [])
+
+
+def test_what_ssh_tells_of_its_failure_is_not_lost_in_a_broken_pipe(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'Permission denied' >&2\nexit 255\n")
+    ssh.chmod(0o700)
+    Gate(lambda _: None, []).open(tmp_path)
+    command = [sys.executable, "-I", "-S", passing.__file__, str(tmp_path / passing.SOCKET), FIRST, "a-server"]
+    surroundings = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=surroundings, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as passes:
+        assert passes.stdin
+        assert passes.stderr
+        assert passes.stderr.readline() == b"Permission denied\n"
+        time.sleep(0.2)  # Ansible is slow today
+
+        passes.stdin.write(b"a module" * 100_000)
+        passes.stdin.close()
+
+        assert passes.wait(60) == passing.FAILED
