@@ -10,28 +10,23 @@ Each line is an object of one key: first `order`, then `proven`, or what the gat
 
 import json
 import os
-import re
 import resource
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from ansible_runner.interface import init_runner
 from ansible_runner.runner import Runner
 
-from worker import connection, passing, processes, warm
+from worker import callback, connection, passing, processes, telling, warm
 from worker.gate import Gate
 from worker.sandbox import GAVE_UP, OUT_OF_MEMORY
 
-KEPT_RESULT = ("msg", "rc", "stderr", "stdout", "diff", "cmd", "prov_report")
-LONGEST = 64 * 1024  # characters of one text that leave the sandbox
-LONGEST_LINE = 4 * 1024 * 1024  # characters of all that is told of one event
-BANNERS = ("playbook_on_task_start", "playbook_on_handler_task_start")
-_BANNER = re.compile(r"^\s*(?:\x1b\[[0-9;]*m)*(?:TASK|RUNNING HANDLER) \[.*\] \**[ \t]*\r?\n")
-WIDTH = 80
-
+STORY = "story"  # the callback of a run, and the pipe in its private folder that it tells into
 
 dying = threading.Event()
 
@@ -99,40 +94,6 @@ class Watchdog:
         die(GAVE_UP)
 
 
-def _short(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[:LONGEST]
-    if isinstance(value, dict):
-        return {str(key): _short(each) for key, each in value.items()}
-    return [_short(each) for each in value] if isinstance(value, list) else value
-
-
-def told(event: dict[str, Any]) -> dict[str, Any] | None:
-    """What the worker learns of one event of ansible-runner's; None where it stands in others as well.
-
-    Instances go through the tasks in their own time. So each is told which task it begins, wherever Ansible says it.
-    """
-    data = event.get("event_data", {})
-    if event["event"] in BANNERS:
-        return None
-    result = data.get("res") or {}
-    task = {"play": str(data.get("play", "")), "role": str(data.get("role", "")), "task": str(data.get("task", ""))}
-    return {
-        "kind": "runner_on_ignored" if data.get("ignore_errors") else event["event"],
-        "stdout": _banner(task) if event["event"] == "runner_on_start" else _short(_BANNER.sub("", event["stdout"])),
-        **task,
-        "module": str(data.get("task_action", "")),
-        "host": str(data.get("host", "")),
-        "changed": bool(result.get("changed", False)),
-        "result": {key: _short(result[key]) for key in KEPT_RESULT if result.get(key)},
-    }
-
-
-def _banner(task: dict[str, str]) -> str:
-    name = " : ".join(filter(None, (task["role"], task["task"])))
-    return f"\r\nTASK [{name}] ".ljust(WIDTH, "*")
-
-
 class Story:
     """Sends up the channel what happens, a line each, from whichever thread."""
 
@@ -141,25 +102,53 @@ class Story:
         self._one_at_a_time = threading.Lock()
         self._looked: dict[str, Any] = {}
 
+    @contextmanager
+    def hearing(self, pipe: Path) -> Iterator[None]:
+        """Passes on what the callback of the run tells into this pipe, to the last word."""
+        os.mkfifo(pipe)
+        descriptor = os.open(pipe, os.O_RDWR)  # also for writing, so that it does not end before we say so
+        listener = threading.Thread(target=self._listen, args=[descriptor], daemon=True)
+        listener.start()
+        try:
+            yield
+        finally:
+            os.write(descriptor, b"\n\n")  # behind all that was told, be it half a line
+            listener.join()
+
+    def _listen(self, descriptor: int) -> None:
+        with open(descriptor, encoding="utf-8", closefd=False) as lines:
+            for line in lines:
+                if line == "\n":
+                    return
+                self._pass_on(line)
+
+    def _pass_on(self, line: str) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return  # ansible-playbook was killed in the middle of it
+        if "looked" in message:
+            self._looked = message
+        else:
+            self._send(line)
+
     def tell(self, event: dict[str, Any]) -> bool:
-        if event["event"] == "playbook_on_stats":
-            data = event["event_data"]
-            self._looked = {"looked": True, "failed": list(data["failures"]), "unreachable": list(data["dark"])}
-        if message := told(event):
-            self.say(message)
+        """What ansible-playbook prints where its callback does not see it."""
+        if text := event.get("stdout"):
+            self.say(telling.event("verbose", text))
         return False  # so that ansible-runner keeps no file of its own for each event
 
     def close(self, status: str, reason: str = "") -> None:
         self.say({"end": status, "reason": reason, **self._looked})
 
     def say(self, message: dict[str, Any]) -> None:
+        self._send(telling.line(message))
+
+    def _send(self, line: str) -> None:
         if dying.is_set():
             threading.Event().wait()  # for ever: what has just been killed must not be told as something that failed
-        line = json.dumps(message, default=str)
-        if len(line) > LONGEST_LINE:
-            line = json.dumps(message | {"stdout": "", "result": {"msg": "[too much to be kept]"}})
         with self._one_at_a_time:
-            self._channel.write(line + "\n")
+            self._channel.write(line)
             self._channel.flush()
 
 
@@ -181,12 +170,13 @@ def _environment(folder: Path, project: str) -> dict[str, str]:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "ssh"),
         "ANSIBLE_CONNECTION_PLUGINS": str(Path(connection.__file__).parent),
         "ANSIBLE_WARM_SOCKET": str(folder / warm.TARGET),
+        "PROVISIONER_STORY": str(folder / STORY),
         passing.VARIABLE: str(folder / passing.SOCKET),
     }
 
 
 def _runner(folder: Path, project: str, playbook: str, **given: Any) -> Runner:
-    return init_runner(
+    runner: Runner = init_runner(
         private_data_dir=str(folder),
         ident="run",
         project_dir=project,
@@ -197,6 +187,12 @@ def _runner(folder: Path, project: str, playbook: str, **given: Any) -> Runner:
         suppress_output_file=True,
         **given,
     )
+    # In the place of ansible-runner's own, which leaves a file for each event.
+    runner.config.env |= {
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(callback.__file__).parent),
+        "ANSIBLE_STDOUT_CALLBACK": STORY,
+    }
+    return runner
 
 
 def _ready(folder: Path, project: str) -> warm.Controller | None:
@@ -221,7 +217,8 @@ def _play(folder: Path, order: dict[str, Any], controller: warm.Controller | Non
         )
         if controller:
             run.config.command = controller.instead_of(run.config.command, run.config.env)
-        run.run()
+        with story.hearing(folder / STORY):
+            run.run()
     except OSError as error:  # no room, no more processes
         story.close("error", error.strerror or "")
     else:

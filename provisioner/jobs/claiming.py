@@ -3,6 +3,7 @@
 Time is always the database's clock. No function here commits.
 """
 
+import time
 from dataclasses import dataclass, fields
 from uuid import uuid4
 
@@ -14,7 +15,9 @@ from provisioner.db import db
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.lifecycle import JobState
 
-TRIES = 3  # two claimers may wish for the same slot: who gets none looks again
+# Two claimers may wish for the same slot, or for jobs that one run could carry out together: who gets nothing looks
+# again, so many times, after that many seconds.
+PAUSES = (0.02, 0.04, 0.08)
 BATCH = 50  # jobs that one run carries out at most
 UNREPEATABLE = 10  # the same for what may not be repeated: of a run that is lost, people look at those that had begun
 FORKS = 8  # instances that one run acts on at once, if there are slots for it
@@ -52,6 +55,7 @@ _FREE_OF_HOST = """
 """
 # Per served site and app the first few that may begin; of them all the oldest that nobody else is just taking, and with
 # it others that the same run can carry out. It takes half of the slots that are free: whoever comes next finds one.
+# Only who has waited (`patient` no more) takes one whose like somebody else is just taking: it may belong to that run.
 # Arrays and not joins say which hosts and instances are free, so that the queue is read in the order of its index, and
 # no further than to the first few.
 CLAIM = text(f"""
@@ -65,7 +69,7 @@ CLAIM = text(f"""
         SELECT first.* FROM unnest(CAST(:sites AS text[])) AS served (site)
         CROSS JOIN app
         CROSS JOIN LATERAL (
-            SELECT job.id, job.background, job.queued_at FROM job
+            SELECT job.id, job.background, job.queued_at, ({_KIND}) AS kind FROM job
             WHERE job.site = served.site AND job.app_id = app.id AND {_DUE}
                 AND job.host_id = ANY (ARRAY(SELECT id FROM open_host))
             ORDER BY job.background, job.queued_at, job.id LIMIT 10
@@ -79,8 +83,10 @@ CLAIM = text(f"""
                 OR (scope, name) = ('worker', :worker))
         ORDER BY first.background, first.queued_at, first.id LIMIT 20
     ), next AS MATERIALIZED (
-        SELECT job.* FROM job JOIN candidate USING (id)
-        WHERE job.state = 'queued'
+        SELECT job.* FROM job JOIN (
+            SELECT id, row_number() OVER (PARTITION BY kind ORDER BY queued_at, id) AS place FROM candidate
+        ) AS placed USING (id)
+        WHERE job.state = 'queued' AND (place = 1 OR NOT :patient)
         ORDER BY job.background, job.queued_at, job.id LIMIT 1
         FOR UPDATE OF job SKIP LOCKED
     ), companion AS MATERIALIZED (
@@ -147,8 +153,8 @@ def claim(worker: str, sites: list[str], process: int = 0, most: int = BATCH) ->
         "unrepeatable": min(most, UNREPEATABLE),
         "forks": FORKS,
     }
-    for _ in range(TRIES):
-        rows = db.session.execute(CLAIM, values | {"run": uuid4()}).all()
+    for pause in (*PAUSES, 0.0):
+        rows = db.session.execute(CLAIM, values | {"run": uuid4(), "patient": pause > 0}).all()
         if rows[0].job_id:
             claims = tuple(Claim(*row[: len(fields(Claim))]) for row in rows)
             for held in claims:
@@ -156,6 +162,7 @@ def claim(worker: str, sites: list[str], process: int = 0, most: int = BATCH) ->
             return Batch(claims, rows[0].forks)
         if not rows[0].candidates:
             break
+        time.sleep(pause)
     return None
 
 

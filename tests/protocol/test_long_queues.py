@@ -34,6 +34,7 @@ VALUES = {
     "unrepeatable": TOGETHER,
     "forks": 1,
     "run": uuid4(),
+    "patient": True,
 }
 
 

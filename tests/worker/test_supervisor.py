@@ -2,12 +2,13 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker import supervisor
+from worker import supervisor, telling
 from worker.supervisor import Story
 
 
@@ -27,29 +28,26 @@ def test_a_machine_without_room_is_the_reason_that_is_told(monkeypatch: pytest.M
     assert told(channel) == [{"end": "error", "reason": "No space left on device"}]
 
 
-def test_one_event_is_never_longer_than_a_worker_can_bear(monkeypatch: pytest.MonkeyPatch) -> None:
-    channel = io.StringIO()
-    flood = {"res": {"diff": ["x" * supervisor.LONGEST] * 200}, "task": "Flood", "host": "abc"}
+def test_what_a_run_told_is_passed_on_to_the_last_whole_line(tmp_path: Path) -> None:
+    channel, pipe = io.StringIO(), tmp_path / "story"
+    story, events = Story(channel), [telling.event("verbose", f"{number}") for number in range(100)]
 
-    Story(channel).tell({"event": "runner_on_ok", "stdout": "", "event_data": flood})
-
-    (event,) = told(channel)
-    assert len(channel.getvalue()) < supervisor.LONGEST_LINE
-    assert (event["task"], event["result"]["msg"]) == ("Flood", "[too much to be kept]")
-
-
-def test_the_end_says_which_hosts_failed_and_which_did_not_answer() -> None:
-    channel = io.StringIO()
-    story = Story(channel)
-    looked = {"failures": {"abc": 1}, "dark": {"xyz": 1}, "ok": {"abc": 3}}
-
-    story.tell({"event": "playbook_on_stats", "stdout": "", "event_data": looked})
+    with story.hearing(pipe):
+        writer = os.open(pipe, os.O_WRONLY)
+        for each in (*events, {"looked": True, "failed": ["abc"], "unreachable": ["xyz"]}):
+            os.write(writer, telling.line(each).encode())
+        os.write(writer, telling.line(events[0]).encode()[:20])  # and was killed
+        os.close(writer)
     story.close("failed")
 
-    assert told(channel)[-1] == {
-        "end": "failed",
-        "reason": "",
-        "looked": True,
-        "failed": ["abc"],
-        "unreachable": ["xyz"],
-    }
+    end = {"end": "failed", "reason": "", "looked": True, "failed": ["abc"], "unreachable": ["xyz"]}
+    assert told(channel) == [*events, end]
+
+
+def test_what_is_printed_before_there_is_a_callback_is_told() -> None:
+    channel = io.StringIO()
+
+    Story(channel).tell({"event": "verbose", "stdout": "ERROR! no such file"})
+    Story(channel).tell({"event": "EOF"})
+
+    assert told(channel) == [telling.event("verbose", "ERROR! no such file")]
