@@ -1,12 +1,13 @@
 """What it costs to keep what a run says, and how soon after the end of a task a reader of its page sees it.
 
-Cost is told from what a job costs anyway by what more tasks take: the same jobs with few tasks and with many, through
-the service and with ansible-playbook alone, whose interpreters stand ready as well.
+In the run: the same run by turns with our callback and with one that says nothing, in the same sandbox. Outside: what
+worker and PostgreSQL compute more for jobs with many tasks than for the same jobs with few.
 """
 
 import argparse
 import http.client
 import json
+import os
 import re
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -22,23 +24,26 @@ from statistics import median, quantiles
 sys.path.append(str(Path(__file__).parents[1]))
 
 import yaml
-from estate import WARMED, surroundings, warm_way
 from machine import load
-from meter import computed
-from served import DATABASE, RUNS, WORKER, Course, Subject, subject
+from meter import metered
+from served import DATABASE, WORKER, Course, Subject, subject
 
 from provisioner.accounts import sign_in
 from provisioner.accounts.models import Session
 from provisioner.accounts.policy import Role
 from provisioner.db import transaction
+from provisioner.instances.variables import RunOrder
 from provisioner.jobs import claiming
 from tests import factories
-from worker.inventory import write
+from tests.worker.playing import HERE, heard
+from worker import processes, run
 
 PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
 APP = "talker"
-FEW, MANY = 1, 11  # tasks of each instance
-INSTANCES, ROUNDS = 10, 3
+FEW, MANY = 1, 31  # tasks of each instance
+INSTANCES, ROUNDS = 10, 8
+SILENT = "silent"
+READY = 4  # seconds until all stands ready in a sandbox
 LOOKS, PAUSE = 120, 100  # tasks whose way to the page is timed; milliseconds between two of them
 SAY = """
 - name: Do something small and say when it was done
@@ -69,10 +74,10 @@ def project(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Round:
-    """CPU seconds of `MANY - FEW` tasks on each instance."""
+    """CPU seconds of `MANY` tasks on each instance; `kept`: of `MANY - FEW`."""
 
-    raw: float
-    runs: float
+    silent: float
+    told: float
     kept: float  # by worker and PostgreSQL
 
 
@@ -83,10 +88,10 @@ class Capture:
         self._ids = [str(each) for each in there.ids(INSTANCES)]
 
     def round(self) -> Round:
-        raw = [self._raw(words) for words in (FEW, MANY)]
+        silent, told = (self._run(supervisor) for supervisor in (SILENT, run.SUPERVISOR))
         few, many = [self._course(words) for words in (FEW, MANY)]
         many.spent.subtract(few.spent)
-        return Round(raw[1] - raw[0], many.spent[RUNS], many.spent[WORKER] + many.spent[DATABASE])
+        return Round(silent, told, many.spent[WORKER] + many.spent[DATABASE])
 
     def _course(self, words: int) -> Course:
         self.tell(words, 0)
@@ -97,15 +102,34 @@ class Capture:
         settings = json.dumps({"words": words, "pause": pause})
         self._there.write("UPDATE instance SET settings = CAST(:settings AS jsonb)", settings=settings)
 
-    def _raw(self, words: int) -> float:
-        told = {"ansible_python_interpreter": sys.executable, "parameters": {"words": words, "pause": 0}}
-        with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-            inventory = Path(folder) / "inventory.yml"
-            each = told | warm_way(Path(folder))
-            write(inventory, {}, {f"i{number}": each for number in range(INSTANCES)})
-            given = ["-i", str(inventory), "--forks", str(claiming.FORKS), f"apps/{APP}/check.yml"]
-            command = [*WARMED, folder, str(self._playbooks), *given]
-            return computed(command, env=surroundings(self._playbooks / "ansible.cfg"), cwd=self._playbooks)
+    def _run(self, supervisor: str) -> float:
+        """From the order on, in a sandbox that stands ready."""
+        each = HERE | {"parameters": {"words": MANY, "pause": 0}}
+        instances = {f"i{number}": each for number in range(INSTANCES)}
+        order = RunOrder(
+            str(self._playbooks), f"apps/{APP}/check.yml", {}, instances, (), changed=False, forks=claiming.FORKS
+        )
+        with replaced(supervisor):
+            run.ready.prepare(order.project)
+        time.sleep(READY)
+        with metered("run") as meter, run.Run(order, "capture", 600, time.monotonic()) as playing:
+            tree = [playing.pid, *(each.pid for each in processes.below(playing.pid))]
+            meter.add(*tree)
+            end = heard(playing)[-1]
+            if end["end"] != "successful":
+                raise SystemExit(f"the run ended so: {end}")
+            return meter.seconds
+
+
+@contextmanager
+def replaced(supervisor: str) -> Iterator[None]:
+    """Sandboxes that are made now have this one."""
+    ours = run.SUPERVISOR, run.ALLOWED
+    run.SUPERVISOR, run.ALLOWED = supervisor, (*run.ALLOWED, "PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
+    yield
+    del os.environ["PYTHONPATH"]
+    run.SUPERVISOR, run.ALLOWED = ours
 
 
 def reader(there: Subject) -> Iterator[float]:
@@ -129,16 +153,21 @@ def reader(there: Subject) -> Iterator[float]:
 
 
 def show_cost(rounds: list[Round]) -> None:
-    raw, runs, kept = (median(getattr(each, what) for each in rounds) for what in ("raw", "runs", "kept"))
-    number = (MANY - FEW) * INSTANCES
+    number = MANY * INSTANCES
+    silent, told = (median(getattr(each, what) for each in rounds) for what in ("silent", "told"))
+    kept = median(each.kept for each in rounds) * MANY / (MANY - FEW)
+    more = (
+        median(each.told / each.silent - 1 for each in rounds) * silent
+    )  # for the machine's speed changes by the hour
     print(f"\n{f'{number} tasks on {INSTANCES} instances':52}{'CPU s':>8}{'ms each':>9}{'of the run':>12}")
     for name, spent in (
-        ("ansible-playbook alone", raw),
-        ("callback, supervisor: the run of the service more", runs - raw),
+        ("a run that says nothing", silent),
+        ("callback and supervisor: more of a run that tells", more),
         ("stored by worker and PostgreSQL", kept),
-        ("capture, both", runs - raw + kept),
+        ("capture, both", more + kept),
     ):
-        print(f"{name:52}{spent:8.2f}{spent / number * 1000:9.1f}{spent / raw:12.1%}")
+        print(f"{name:52}{spent:8.2f}{spent / number * 1000:9.1f}{spent / silent:12.1%}")
+    print("by round:", ", ".join(f"{each.told / each.silent - 1:+.1%}" for each in rounds))
 
 
 def show_times(times: list[float]) -> None:
