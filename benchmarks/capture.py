@@ -88,7 +88,73 @@ class Capture:
         self._ids = [str(each) for each in there.ids(INSTANCES)]
 
     def round(self) -> Round:
-        silent = median(each.silent for each in rounds)
+        silent, told = (self._run(supervisor) for supervisor in (SILENT, run.SUPERVISOR))
+        few, many = [self._course(words) for words in (FEW, MANY)]
+        many.spent.subtract(few.spent)
+        return Round(silent, told, many.spent[WORKER] + many.spent[DATABASE])
+
+    def _course(self, words: int) -> Course:
+        self.tell(words, 0)
+        wish = {"app": APP, "action": "check", "instances": self._ids, "reason": "benchmark"}
+        return self._there.course(lambda: self._there.served.post("/instances/actions", wish))
+
+    def tell(self, words: int, pause: int) -> None:
+        settings = json.dumps({"words": words, "pause": pause})
+        self._there.write("UPDATE instance SET settings = CAST(:settings AS jsonb)", settings=settings)
+
+    def _run(self, supervisor: str) -> float:
+        """From the order on, in a sandbox that stands ready."""
+        each = HERE | {"parameters": {"words": MANY, "pause": 0}}
+        instances = {f"i{number}": each for number in range(INSTANCES)}
+        order = RunOrder(
+            str(self._playbooks), f"apps/{APP}/check.yml", {}, instances, (), changed=False, forks=claiming.FORKS
+        )
+        with replaced(supervisor):
+            run.ready.prepare(order.project)
+        time.sleep(READY)
+        with metered("run") as meter, run.Run(order, "capture", 600, time.monotonic()) as playing:
+            tree = [playing.pid, *(each.pid for each in processes.below(playing.pid))]
+            meter.add(*tree)
+            end = heard(playing)[-1]
+            if end["end"] != "successful":
+                raise SystemExit(f"the run ended so: {end}")
+            return meter.seconds
+
+
+@contextmanager
+def replaced(supervisor: str) -> Iterator[None]:
+    """Sandboxes that are made now have this one."""
+    ours = run.SUPERVISOR, run.ALLOWED
+    run.SUPERVISOR, run.ALLOWED = supervisor, (*run.ALLOWED, "PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
+    yield
+    del os.environ["PYTHONPATH"]
+    run.SUPERVISOR, run.ALLOWED = ours
+
+
+def reader(there: Subject) -> Iterator[float]:
+    """Seconds from the end of each task to its line on an open page."""
+    account, secret = factories.account(Role.VIEWER), secrets.token_urlsafe()
+    with transaction() as session:
+        session.add(Session(id_hash=sign_in.session_hash(secret), account_id=account.id))
+    [instance_id] = there.ids(1)
+    there.rest()
+    job = there.served.post(f"/instances/{instance_id}/check", {"reason": "benchmark"})
+    line = http.client.HTTPConnection("127.0.0.1", there.served.layout.web_port(), timeout=60)
+    line.request("GET", f"/jobs/{job['id']}/stream", headers={"Cookie": f"provisioner={secret}"})
+    opened, page = time.time(), line.getresponse()
+    if page.status != HTTPStatus.OK:
+        raise SystemExit(f"the stream answers {page.status}")
+    while said := page.readline():
+        for ended in map(float, LABEL.findall(said)):
+            if ended > opened:
+                yield time.time() - ended
+    line.close()
+
+
+def show_cost(rounds: list[Round]) -> None:
+    number = MANY * INSTANCES
+    silent = median(each.silent for each in rounds)
     more = median(each.told / each.silent - 1 for each in rounds) * silent  # the speed of a machine changes
     kept = median(each.kept for each in rounds) * MANY / (MANY - FEW)
     print(f"\n{f'{number} tasks on {INSTANCES} instances':52}{'CPU s':>8}{'ms each':>9}{'of the run':>12}")
