@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from provisioner.db import db, transaction
 from provisioner.instances import service as instances
-from provisioner.jobs import recovery
+from provisioner.jobs import claiming, recovery
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End
 from tests import factories
@@ -108,3 +108,21 @@ def test_claimers_reapers_and_cancellers_at_once_lose_no_slot(app: Flask, queue:
 
     assert db.session.scalar(SLOTS) == 2 * (db.session.scalar(RUNNING) or 0)
     assert all(row.held <= row.most for row in caps())
+
+
+@pytest.mark.parametrize(("lets_go", "taken"), [(True, 4), (False, 3)])
+def test_what_another_is_just_taking_is_left_to_him_but_not_for_ever(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, lets_go: bool, taken: int
+) -> None:
+    """Else the two of them would divide what one run can carry out."""
+    factories.host()
+    factories.app()
+    jobs = [factories.asked(factories.administration().id) for _ in range(4)]
+    with db.engine.connect() as other:
+        other.execute(text("SELECT FROM job WHERE id = :first FOR UPDATE"), {"first": jobs[0].id})
+        monkeypatch.setattr(claiming.time, "sleep", lambda _: other.commit() if lets_go else None)
+
+        batch = claiming.claim("worker", [factories.SITE])
+
+    assert batch
+    assert len(batch.claims) == taken
