@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Range
 
 from provisioner.paging import DEFAULT_SIZE, MOST, Page, PageRequest
+from provisioner.presentation import MOROCCO
 from provisioner.web import BadQuery, flatten
 
 # How a view takes its query: an unknown filter or a value that will not do is refused (400), never ignored.
 IN_QUERY: dict[str, Any] = {"location": "query", "unknown": RAISE, "error_status_code": 400}
-MOROCCO = ZoneInfo("Africa/Casablanca")
 
 
 class Moment(fields.AwareDateTime):
@@ -30,7 +29,8 @@ class Moment(fields.AwareDateTime):
     def _read(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> datetime:
         if len(str(value)) == len("2026-01-31"):
             day = fields.Date()._deserialize(value, attr, data, **more)  # noqa: SLF001 - how fields build on fields
-            return datetime.combine(day + timedelta(days=1), time(), MOROCCO) - timedelta(microseconds=1)
+            next_day: datetime = MOROCCO.localize(datetime.combine(day + timedelta(days=1), time()))
+            return next_day - timedelta(microseconds=1)
         return super()._deserialize(value, attr, data, **more)
 
 

@@ -7,6 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytz
 from babel.units import format_unit
 from flask import Blueprint, Flask, g, has_request_context, redirect, request
 from flask_babel import Babel, format_date, format_datetime, format_decimal, get_locale, gettext
@@ -22,6 +23,9 @@ LOCALES = {"ar": "ar_MA", "fr": "fr_MA", "en": "en_GB"}  # Moroccan months, West
 MOMENTS = {"ar": "d MMM y، HH:mm", "fr": "d MMM y 'à' HH:mm", "en": "d MMM y, HH:mm"}
 DEFAULT = "fr"
 COOKIE = "language"
+# Of pytz as Flask-Babel's, and not of the machine: governments change these rules within weeks, and what is shown and
+# what is asked for must mean the same.
+MOROCCO = pytz.timezone("Africa/Casablanca")
 A_YEAR = 365 * 24 * 60 * 60
 
 blp = Blueprint("language", __name__)
@@ -36,7 +40,7 @@ def init_presentation(app: Flask) -> None:
     Babel(
         app,
         default_locale=LOCALES[DEFAULT],
-        default_timezone="Africa/Casablanca",
+        default_timezone=MOROCCO.zone,
         default_translation_directories=str(Path(__file__).with_name("translations")),
         locale_selector=lambda: LOCALES[chosen_language()],
     )

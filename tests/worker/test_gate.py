@@ -5,12 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provisioner.hosts.models import Connection, Host
+from provisioner.instances import variables
 from provisioner.instances.variables import RunOrder
+from tests import ssh
 from tests.running import wait_for
 from tests.worker.playing import HERE
 from worker import passing
@@ -92,6 +96,35 @@ def test_one_is_stopped_with_all_that_it_started_and_the_other_goes_on(order: Ru
     assert any(SECOND in command for _, command in stopped["what"]["processes"]), stopped
     assert not any(FIRST in command for _, command in stopped["what"]["processes"]), stopped
     assert [path.name for path in tmp_path.glob("* ended")] == [f"{FIRST} ended"]
+    assert (end["failed"], end["unreachable"]) == ([SECOND], [])
+
+
+def test_who_opened_the_line_to_a_server_is_stopped_and_the_others_keep_it(order: RunOrder, tmp_path: Path) -> None:
+    """They share one connection, which the ssh of whoever came first holds."""
+    with ssh.server(tmp_path / "server") as server:
+        host = Host(
+            name="far",
+            address=ssh.ADDRESS,
+            connection=Connection.SSH,
+            facts={"python": sys.executable, "ssh": server.facts()},
+        )
+        far = variables.connection(host)
+        there = replace(order, instances={FIRST: far, SECOND: far}, known_hosts=server.facts()["known_hosts"])
+        with Run(there, "gate", 60, 1e9) as run:
+            heard = Heard(run)
+            for name in (SECOND, FIRST):
+                run.admit([name])
+                wait_for(name, (tmp_path / f"{name} began").exists)
+
+            run.stop_some([SECOND])
+            stopped = heard("stopped")
+            (tmp_path / f"{FIRST} may go").touch()
+            end = heard("end")
+        (tmp_path / f"{SECOND} may go").touch()  # nobody can stop what acts over there
+
+    assert stopped["what"]["left"] == 0
+    assert any("ssh" in name for name, _ in stopped["what"]["processes"]), stopped
+    assert (tmp_path / f"{FIRST} ended").exists()
     assert (end["failed"], end["unreachable"]) == ([SECOND], [])
 
 
