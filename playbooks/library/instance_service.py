@@ -21,8 +21,8 @@ description:
   - Writes one configuration file, makes supervisord take it up, and waits until the service really runs.
   - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration or the files that it
     reads changed; with which it was started stands in a record beside its configuration.
-  - supervisord can only read the configuration of all services at once, so it is asked to only where the record does
-    not tell that this one is taken up.
+  - supervisord must have the interface of C(provisioner.embedded.supervising), which reads the file of one service
+    alone.
 options:
   name:
     description: Name of the service.
@@ -183,11 +183,7 @@ class Service:
 
     def pending(self) -> str:
         """Whether its file was `added` or `changed` since it was taken up; files of others are left to their jobs."""
-        answer: Any = self.supervisor.reloadConfig()
-        added, changed, _removed = answer[0]
-        if self.name in added:
-            return "added"
-        return "changed" if self.name in changed else ""
+        return str(self.supervisor.takeUp(self.name))
 
     def configure(self, text: str) -> bool:
         """Write the configuration and have supervisord take it up; whether that started the service anew."""

@@ -23,13 +23,11 @@ directory = {root}
 umask = 027
 {user}
 [rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+supervisor.rpcinterface_factory = provisioner.embedded.supervising:Interface
+folder = {services}
 
 [supervisorctl]
 serverurl = unix://{socket}
-
-[include]
-files = conf.d/*.conf
 """
 
 
@@ -51,6 +49,7 @@ def _configure(layout: Layout) -> None:
         "pidfile": layout.run_dir / "supervisord.pid",
         "logs": layout.logs,
         "root": layout.host_root,
+        "services": layout.supervisor_conf_dir,
     }
     escaped = {name: str(path).replace("%", "%%") for name, path in places.items()}
     user = "user = root\n" if os.geteuid() == 0 else ""  # said aloud, or supervisord warns

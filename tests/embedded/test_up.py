@@ -40,6 +40,7 @@ def test_killing_up_itself_takes_everything_along_even_what_left_its_session(
     state_dir, launch, processes_of, eventually
 ):
     environment = add_instance(Layout(state_dir), "registry")
+    (Layout(state_dir).supervisor_conf_dir / "broken.conf").write_text("what cannot be read is of no harm to others")
     up = launch(state_dir)
     assert up.serving, up.text
     assert eventually(environment.exists)

@@ -1,10 +1,13 @@
 import sys
 import time
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from playbooks.module_utils.unix_rpc import connect
 
 SAY = "import os, time; print('started', os.environ['GREETING'], flush=True); time.sleep(600)"
 
@@ -106,6 +109,25 @@ def test_the_configuration_of_others_is_not_taken_up(service, module, wanted, ho
         assert service(name="a000000078", check=True)["drift"][-1] == "service: it is absent"
     finally:
         other.unlink()
+
+
+def test_people_are_told_by_supervisord_what_has_changed(service, host):
+    """So that `supervisorctl update` stops and starts no other."""
+    service()
+    file = host.supervisor_conf_dir / "a000000077.conf"
+    file.write_text(file.read_text().replace("salam", "marhaba"))
+    other = host.supervisor_conf_dir / "a000000078.conf"
+    other.write_text("[program:a000000078]\ncommand=/bin/false\n")
+    try:
+        with connect(str(host.supervisor_socket)) as server:
+            ((added, changed, _removed),) = server.supervisor.reloadConfig()
+            other.write_text("not so")
+            with pytest.raises(xmlrpc.client.Fault, match="CANT_REREAD"):
+                server.supervisor.reloadConfig()
+    finally:
+        other.unlink()
+
+    assert (added, changed) == (["a000000078"], ["a000000077"])
 
 
 def test_it_can_be_stopped_and_started_again(service):
