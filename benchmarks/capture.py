@@ -1,7 +1,8 @@
 """What it costs to keep what a run says, and how soon after the end of a task a reader of its page sees it.
 
-In the run: the same run by turns with our callback and with one that says nothing, in the same sandbox. Outside: what
-worker and PostgreSQL compute more for jobs with many tasks than for the same jobs with few.
+In the run: the same run by turns with our callback and with one that says nothing. What the two processes compute that
+have to do with it, `ansible-playbook` and the supervisor, is told from all that they start. Outside: what worker and
+PostgreSQL compute more for jobs with many tasks than for the same jobs with few.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from statistics import median, quantiles
 sys.path.append(str(Path(__file__).parents[1]))
 
 import yaml
+from counted import NOTES, SILENT
 from machine import load
 from meter import metered
 from served import DATABASE, WORKER, Course, Subject, subject
@@ -42,7 +44,6 @@ PLAYBOOKS = Path(__file__).parents[1] / "tests/chaos/playbooks"
 APP = "talker"
 FEW, MANY = 1, 31  # tasks of each instance
 INSTANCES, ROUNDS = 10, 8
-SILENT = "silent"
 READY = 4  # seconds until all stands ready in a sandbox
 LOOKS, PAUSE = 120, 100  # tasks whose way to the page is timed; milliseconds between two of them
 SAY = """
@@ -76,8 +77,8 @@ def project(folder: Path) -> Path:
 class Round:
     """CPU seconds of `MANY` tasks on each instance; `kept`: of `MANY - FEW`."""
 
-    silent: float
-    told: float
+    silent: float  # the whole run
+    more: float  # ansible-playbook and supervisor, of a run that tells
     kept: float  # by worker and PostgreSQL
 
 
@@ -88,10 +89,10 @@ class Capture:
         self._ids = [str(each) for each in there.ids(INSTANCES)]
 
     def round(self) -> Round:
-        silent, told = (self._run(supervisor) for supervisor in (SILENT, run.SUPERVISOR))
+        (silent, concerned), (_, telling) = (self._run(silent=silent) for silent in (True, False))
         few, many = [self._course(words) for words in (FEW, MANY)]
         many.spent.subtract(few.spent)
-        return Round(silent, told, many.spent[WORKER] + many.spent[DATABASE])
+        return Round(silent, telling - concerned, many.spent[WORKER] + many.spent[DATABASE])
 
     def _course(self, words: int) -> Course:
         self.tell(words, 0)
@@ -102,34 +103,39 @@ class Capture:
         settings = json.dumps({"words": words, "pause": pause})
         self._there.write("UPDATE instance SET settings = CAST(:settings AS jsonb)", settings=settings)
 
-    def _run(self, supervisor: str) -> float:
-        """From the order on, in a sandbox that stands ready."""
+    def _run(self, *, silent: bool) -> tuple[float, float]:
+        """From the order on, in a sandbox that stands ready: CPU seconds of all, and of the two processes concerned."""
         each = HERE | {"parameters": {"words": MANY, "pause": 0}}
         instances = {f"i{number}": each for number in range(INSTANCES)}
         order = RunOrder(
             str(self._playbooks), f"apps/{APP}/check.yml", {}, instances, (), changed=False, forks=claiming.FORKS
         )
-        with replaced(supervisor):
+        with tempfile.NamedTemporaryFile("r") as notes, counted(notes.name, silent=silent):
             run.ready.prepare(order.project)
-        time.sleep(READY)
-        with metered("run") as meter, run.Run(order, "capture", 600, time.monotonic()) as playing:
-            tree = [playing.pid, *(each.pid for each in processes.below(playing.pid))]
-            meter.add(*tree)
-            end = heard(playing)[-1]
-            if end["end"] != "successful":
-                raise SystemExit(f"the run ended so: {end}")
-            return meter.seconds
+            time.sleep(READY)
+            with metered("run") as meter, run.Run(order, "capture", 600, time.monotonic()) as playing:
+                meter.add(playing.pid, *(process.pid for process in processes.below(playing.pid)))
+                end = heard(playing)[-1]
+                if end["end"] != "successful":
+                    raise SystemExit(f"the run ended so: {end}")
+                return meter.seconds, sum(map(float, notes))
 
 
 @contextmanager
-def replaced(supervisor: str) -> Iterator[None]:
-    """Sandboxes that are made now have this one."""
-    ours = run.SUPERVISOR, run.ALLOWED
-    run.SUPERVISOR, run.ALLOWED = supervisor, (*run.ALLOWED, "PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
+def counted(notes: str, *, silent: bool) -> Iterator[None]:
+    """Sandboxes that are made now count themselves."""
+    told = {
+        "PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1]))),
+        NOTES: notes,
+        SILENT: "yes" if silent else "",
+    }
+    before = run.SUPERVISOR, run.ALLOWED
+    run.SUPERVISOR, run.ALLOWED = "counted", (*run.ALLOWED, *told)
+    os.environ.update(told)
     yield
-    del os.environ["PYTHONPATH"]
-    run.SUPERVISOR, run.ALLOWED = ours
+    run.SUPERVISOR, run.ALLOWED = before
+    for name in told:
+        del os.environ[name]
 
 
 def reader(there: Subject) -> Iterator[float]:
@@ -155,17 +161,16 @@ def reader(there: Subject) -> Iterator[float]:
 def show_cost(rounds: list[Round]) -> None:
     number = MANY * INSTANCES
     silent = median(each.silent for each in rounds)
-    more = median(each.told / each.silent - 1 for each in rounds) * silent  # the speed of a machine changes
+    more = median(each.more for each in rounds)
     kept = median(each.kept for each in rounds) * MANY / (MANY - FEW)
     print(f"\n{f'{number} tasks on {INSTANCES} instances':52}{'CPU s':>8}{'ms each':>9}{'of the run':>12}")
     for name, spent in (
         ("a run that says nothing", silent),
-        ("callback and supervisor: more of a run that tells", more),
+        ("callback and supervisor: a run that tells, more", more),
         ("stored by worker and PostgreSQL", kept),
         ("capture, both", more + kept),
     ):
         print(f"{name:52}{spent:8.2f}{spent / number * 1000:9.1f}{spent / silent:12.1%}")
-    print("by round:", ", ".join(f"{each.told / each.silent - 1:+.1%}" for each in rounds))
 
 
 def show_times(times: list[float]) -> None:
