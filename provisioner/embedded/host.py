@@ -23,7 +23,7 @@ directory = {root}
 umask = 027
 {user}
 [rpcinterface:supervisor]
-supervisor.rpcinterface_factory = provisioner.embedded.supervising:Interface
+supervisor.rpcinterface_factory = provisioner.embedded.processes.supervising:Interface
 folder = {services}
 
 [supervisorctl]
