@@ -21,8 +21,8 @@ description:
   - Writes one configuration file, makes supervisord take it up, and waits until the service really runs.
   - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration or the files that it
     reads changed; with which it was started stands in a record beside its configuration.
-  - supervisord must have the interface of C(provisioner.embedded.processes.supervising), which reads the file of one service
-    alone.
+  - supervisord must have the interface of C(provisioner.embedded.processes.supervising), which reads the file of one
+    service alone.
 options:
   name:
     description: Name of the service.
