@@ -28,6 +28,10 @@ setup: $(INSTALLED) ## Install everything into .venv
 demo: setup ## Run the whole service and provision real applications, until Ctrl-C
 	$(BIN)/provisioner demo
 
+.PHONY: hosts-demo
+hosts-demo: setup system ## As root: three real servers, the five apps on them, one moved, one server drained; nothing stays
+	$(BIN)/python -m tests.estate.demo
+
 .PHONY: up
 up: setup ## Run the whole service, until Ctrl-C
 	$(BIN)/provisioner up
@@ -41,9 +45,10 @@ quick: setup ## The tests that start no whole service: some minutes
 	$(PYTEST) -m "not journey and not browser"
 
 .PHONY: system
-system: ## Install what tests use of the system: a Chromium, an SSH server, bwrap (as root, from Debian)
-	@test "$$(id -u)" != 0 || { command -v chromium sshd bwrap | wc -l | grep -qx 3; } || \
-		{ apt-get update -qq && apt-get install -y -qq chromium openssh-server bubblewrap; }
+system: ## Install what tests use of the system, as root from Debian: a browser, servers, and what boots machines
+	@test "$$(id -u)" != 0 || { command -v chromium sshd bwrap nginx debootstrap systemd-nspawn ip | wc -l | grep -qx 7; } || \
+		{ apt-get update -qq && apt-get install -y -qq chromium openssh-server bubblewrap nginx-light debootstrap \
+			systemd-container iproute2; }
 
 .PHONY: lint
 lint: setup ## Style, types, import contracts, playbooks

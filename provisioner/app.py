@@ -6,10 +6,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from provisioner.accounts import api as accounts_api, pages as accounts_pages
 from provisioner.accounts.doors import init_accounts
 from provisioner.administrations import api as administrations_api, pages as administrations_pages
+from provisioner.backups import api as backups_api
+from provisioner.calendar import api as calendar_api, pages as calendar_pages
 from provisioner.catalogue import api as catalogue_api, pages as catalogue_pages
 from provisioner.config import Settings, settings as read_settings
+from provisioner.estate import api as hosts_api, pages as hosts_pages
+from provisioner.findings import api as findings_api, pages as findings_pages
 from provisioner.foundation import foundation
-from provisioner.hosts import api as hosts_api, pages as hosts_pages
+from provisioner.handovers import api as handovers_api, pages as handovers_pages
 from provisioner.instances import api as instances_api, pages as instances_pages
 from provisioner.jobs import api as jobs_api, pages as jobs_pages
 from provisioner.log import init_logging
@@ -23,7 +27,11 @@ from provisioner.workers import api as workers_api, pages as workers_pages
 APIS = (
     accounts_api,
     administrations_api,
+    backups_api,
+    calendar_api,
     catalogue_api,
+    findings_api,
+    handovers_api,
     hosts_api,
     instances_api,
     jobs_api,
@@ -34,7 +42,10 @@ APIS = (
 PAGES = (
     accounts_pages,
     administrations_pages,
+    calendar_pages,
     catalogue_pages,
+    findings_pages,
+    handovers_pages,
     hosts_pages,
     instances_pages,
     jobs_pages,

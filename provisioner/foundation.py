@@ -10,10 +10,15 @@ from sqlalchemy.exc import OperationalError
 from provisioner.accounts import models as accounts
 from provisioner.administrations import models as administrations
 from provisioner.audit import models as audit
+from provisioner.backups import models as backups
+from provisioner.calendar import models as calendar
 from provisioner.catalogue import models as catalogue
 from provisioner.config import Settings
 from provisioner.db import db
 from provisioner.embedded.layout import database_url
+from provisioner.findings import models as findings
+from provisioner.freezes import models as freezes
+from provisioner.handovers import models as handovers
 from provisioner.hosts import models as hosts
 from provisioner.instances import models as instances
 from provisioner.jobs import models as jobs
@@ -21,7 +26,10 @@ from provisioner.requests import models as requests
 from provisioner.workers import models as workers
 
 # Tables refer to each other across rooms, so all are known before the first is used.
-TABLES = (accounts, administrations, audit, catalogue, hosts, instances, jobs, requests, workers)
+TABLES = (
+    accounts, administrations, audit, backups, calendar, catalogue, findings, freezes, handovers, hosts, instances,
+    jobs, requests, workers,
+)  # fmt: skip
 # Who vanishes in the middle of a transaction, or falls asleep in it, must not keep its locks: the reaper would pass by.
 SESSION = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s "

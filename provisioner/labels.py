@@ -20,11 +20,21 @@ STATES = {
 
 HEALTH = {"unknown": _l("Not checked yet"), "healthy": _l("Healthy"), "unhealthy": _l("Unhealthy")}
 
+OVERDUE = {"backup": _l("A backup is overdue"), "proof": _l("A proof is overdue")}
+
 ACTIONS = {
     "provision": _l("Provisioning"),
     "update": _l("Update"),
     "reconfigure": _l("Reconfiguration"),
+    "suspend": _l("Suspension"),
+    "resume": _l("Resumption"),
+    "back_up": _l("Backup"),
+    "restore": _l("Restore"),
+    "drill": _l("Restore drill"),
+    "rotate": _l("Rotation of secrets"),
     "check": _l("Check"),
+    "move": _l("Move"),
+    "remove": _l("Removal"),
 }
 
 # What a button says.
@@ -32,7 +42,15 @@ VERBS = {
     "provision": _lp("verb", "Provision"),
     "update": _lp("verb", "Update"),
     "reconfigure": _lp("verb", "Reconfigure"),
+    "suspend": _lp("verb", "Suspend"),
+    "resume": _lp("verb", "Resume"),
+    "back_up": _lp("verb", "Back up"),
+    "restore": _lp("verb", "Restore"),
+    "drill": _lp("verb", "Prove the backup"),
+    "rotate": _lp("verb", "Renew the secrets"),
     "check": _lp("verb", "Check"),
+    "move": _lp("verb", "Move"),
+    "remove": _lp("verb", "Remove"),
 }
 
 CAUSES = {
@@ -71,6 +89,10 @@ EXPLANATIONS = {
     "went_back": _l(
         "The update failed and the instance is back on its release of before, with its data. Mend what the message "
         "names, then update again."
+    ),
+    "secrets_kept": _l(
+        "The instance could not be given new secrets, and has those of before. Mend what the message names, then renew "
+        "them again."
     ),
     "packages": _l(
         "The app's packages could not be fetched or installed. Check that the package index can be reached and has "
@@ -164,10 +186,52 @@ DECISIONS = {
 HOST_STATES = {
     "active": _lp("host", "Active"),
     "cordoned": _lp("host", "Takes nothing new"),
+    "draining": _lp("host", "Shall be empty"),
     "retired": _lp("host", "Retired"),
 }
 
+# Of freeze windows, and of nights.
+WINDOW_STATES = {
+    "coming": _lp("window", "Coming"),
+    "holding": _lp("window", "Holds now"),
+    "over": _lp("window", "Over"),
+}
+
+NIGHT_STATES = {
+    "under_way": _lp("night", "Under way"),
+    "complete": _lp("night", "Complete"),
+    "incomplete": _lp("night", "Incomplete"),
+}
+
+# How what a server has differs from the register.
+FINDINGS = {
+    "unknown_instance": _lp("finding", "Unknown folder"),
+    "unknown_service": _lp("finding", "Unknown service"),
+    "unknown_database": _lp("finding", "Unknown database"),
+    "missing_instance": _lp("finding", "Instance missing"),
+    "missing_service": _lp("finding", "Service missing"),
+    "other_release": _lp("finding", "Other release"),
+    "not_running": _lp("finding", "Not running"),
+    "changed_files": _lp("finding", "Changed files"),
+}
+
+FINDING_STATES = {
+    "open": _lp("finding", "Waits for a decision"),
+    "ignored": _lp("finding", "Ignored for now"),
+    "clearing": _lp("finding", "Being taken away"),
+    "settled": _lp("finding", "Decided"),
+    "gone": _lp("finding", "Gone"),
+}
+
 ENVIRONMENTS = {"production": _l("Production"), "training": _l("Training")}
+
+# Of a link by which a secret is handed over.
+HANDOVER_STATES = {
+    "open": _lp("handover", "Waits for the receiver"),
+    "opened": _lp("handover", "Opened"),
+    "expired": _lp("handover", "Expired"),
+    "revoked": _lp("handover", "Revoked"),
+}
 
 ROLES = {
     "viewer": _l("Viewer"),
@@ -182,12 +246,17 @@ OBJECTS = {
     "account": _l("Account"),
     "administration": _l("Administration"),
     "app": _l("App"),
+    "backup": _l("Backup"),
     "drain": _l("Drain"),
+    "finding": _l("Finding"),
+    "freeze": _l("Freeze window"),
+    "handover": _l("Link for a secret"),
     "host": _l("Server"),
     "instance": _l("Instance"),
     "job": _l("Job"),
     "path": _l("Page"),
     "request": _l("Request"),
+    "schedule": _l("Schedule"),
     "service": _l("Service"),
     "token": _l("Token"),
 }
@@ -204,6 +273,7 @@ LANGUAGES = {"ar": _l("Arabic"), "fr": _l("French"), "en": _l("English"), "zgh":
 LABELS = {
     "state": STATES,
     "health": HEALTH,
+    "overdue": OVERDUE,
     "action": ACTIONS,
     "verb": VERBS,
     "cause": CAUSES,
@@ -216,33 +286,15 @@ LABELS = {
     "identifier": IDENTIFIER_SCHEMES,
     "release": RELEASE_STATES,
     "decision": DECISIONS,
+    "handover": HANDOVER_STATES,
+    "finding": FINDINGS,
+    "finding_state": FINDING_STATES,
     "host": HOST_STATES,
+    "window": WINDOW_STATES,
+    "night": NIGHT_STATES,
     "environment": ENVIRONMENTS,
     "role": ROLES,
     "language": LANGUAGES,
     "object": OBJECTS,
     "via": DOORS,
 }
-
-# What libraries say in English to people; listed so that it is translated where it is shown.
-FROM_LIBRARIES = (
-    _l("Missing data for required field."),
-    _l("Field may not be null."),
-    _l("Invalid value."),
-    _l("Unknown field."),
-    _l("Not a valid string."),
-    _l("Not a valid utf-8 string."),
-    _l("Not a valid integer."),
-    _l("Not a valid boolean."),
-    _l("Not a valid date."),
-    _l("Not a valid UUID."),
-    _l("Shorter than minimum length 1."),
-    _l("String does not match expected pattern."),
-    _l(
-        "The requested URL was not found on the server. If you entered the URL manually please check your spelling and "
-        "try again."
-    ),
-    _l("The method is not allowed for the requested URL."),
-    _l("The browser (or proxy) sent a request that this server could not understand."),
-    _l("The data value transmitted exceeds the capacity limit."),
-)

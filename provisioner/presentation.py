@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytz
+from babel import Locale
 from babel.units import format_unit
 from flask import Blueprint, Flask, g, has_request_context, redirect, request
-from flask_babel import Babel, format_date, format_datetime, format_decimal, get_locale, gettext
+from flask_babel import Babel, format_date, format_datetime, format_decimal, format_percent, get_locale, gettext
 from jinja2 import StrictUndefined, pass_context
 from jinja2.runtime import Context
 from werkzeug.wrappers import Response
@@ -36,7 +37,8 @@ class Text(NamedTuple):
     text: str
 
 
-def init_presentation(app: Flask) -> None:
+def init_languages(app: Flask) -> None:
+    """What texts need: of pages, of answers, and of the command line, which speaks English."""
     Babel(
         app,
         default_locale=LOCALES[DEFAULT],
@@ -44,6 +46,10 @@ def init_presentation(app: Flask) -> None:
         default_translation_directories=str(Path(__file__).with_name("translations")),
         locale_selector=lambda: LOCALES[chosen_language()],
     )
+
+
+def init_presentation(app: Flask) -> None:
+    init_languages(app)
     app.register_blueprint(blp)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -108,12 +114,31 @@ def format_clock(at: datetime) -> str:
     return str(format_datetime(at, "HH:mm:ss"))
 
 
+def format_hour(at: datetime) -> str:
+    """The time of the day in Morocco, to the minute."""
+    return str(format_datetime(at, "HH:mm"))
+
+
 def format_utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_day(day: date) -> str:
     return str(format_date(day, "long"))
+
+
+def format_country(code: str) -> str:
+    """The reader's name for a country, by its ISO code."""
+    return str(Locale.parse(LOCALES[language()]).territories.get(code, code))
+
+
+class Country(str):
+    """A country by its ISO code; a sentence that it stands in calls it by the reader's name for it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return format_country(self[:])
 
 
 def format_duration(seconds: float) -> str:
@@ -158,9 +183,12 @@ def choices(parameter: Mapping[str, Any]) -> list[tuple[Any, str]]:
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": format_moment,
     "clock": format_clock,
+    "hour": format_hour,
     "utc": format_utc,
     "day": format_day,
     "number": format_decimal,
+    "percent": format_percent,
+    "country": format_country,
     "duration": format_duration,
     "label": label,
     "labelled": labelled,

@@ -52,8 +52,9 @@ def app(
     versions: tuple[str, ...] = ("1.0", "2.0"),
     parameters: tuple[Json, ...] = (),
     concurrency: int = 100,
+    **more: Any,
 ) -> App:
-    """An app in the catalogue, entered past the folders, for those cost a run of Ansible each."""
+    """An app in the catalogue, entered past the folders, for those cost a run of Ansible each; more is its manifest."""
     words = {"ar": f"تطبيق {slug}", "fr": f"App {slug}", "en": f"The {slug}"}
     actions = [action.value for action in Action]
     manifest = {
@@ -66,6 +67,9 @@ def app(
         "timeouts": dict.fromkeys(actions, 60),
         "secrets": ["admin_password"],
         "concurrency": concurrency,
+        "classification": "internal",
+        "resources": {"memory_mb": 64, "disk_mb": 200},
+        **more,
     }
     made = App(
         id=uuid4(), slug=slug, names=words, summary=words, manifest=manifest, parameters=list(parameters), digest="d1"
@@ -81,10 +85,18 @@ def app(
     return made
 
 
-def host(name: str = "server", ports: tuple[int, int] = (20000, 20999), site: str = SITE, slots: int = 100) -> Host:
+def host(
+    name: str = "server",
+    ports: tuple[int | None, int | None] = (20000, 20999),
+    site: str = SITE,
+    slots: int = 100,
+    facts: Json | None = None,
+    **more: Any,
+) -> Host:
+    """A prepared host; `facts` are added to what it has, more are its country, capacity and labels."""
     with transaction():
-        facts = {"python": "python3"}
-        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, facts, slots))
+        known = {"python": "python3", "root": "/srv/host", **(facts or {})}
+        return hosts.register(Registration(name, "127.0.0.1", Connection.LOCAL, site, *ports, known, slots, **more))
 
 
 def worker(name: str = "worker", sites: tuple[str, ...] = (SITE,)) -> str:

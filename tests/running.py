@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from provisioner.embedded.layout import Layout
 
-RIGHTS = [word for right in ("view", "operate", "administer", "audit") for word in ("--right", right)]
+RIGHTS = [word for right in ("view", "operate", "hand_over", "administer", "audit") for word in ("--right", right)]
 ENDED = {"succeeded", "failed", "cancelled", "timed_out", "needs_attention"}
 
 
@@ -73,7 +73,7 @@ class Service:
         self.process = subprocess.Popen(
             command, env=self.environment, cwd=self.state_dir, stdout=self._log, stderr=self._log
         )
-        wait_for("the service to answer", self._answers, 90)
+        wait_for("the service to answer", self._answers, 240)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, (self.state_dir / "up.log").read_text()
@@ -98,6 +98,11 @@ class Service:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def forget_schedules(self) -> None:
+        """A test has only the jobs that it asks for, at whatever time of the night it runs."""
+        for schedule in self.run("calendar", "schedules"):
+            self.run("calendar", "remove", schedule["id"], "--reason", "a test")
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """The API; a POST gets an Idempotency-Key of its own unless it brings one."""
@@ -154,6 +159,7 @@ def running(service: Kind) -> Iterator[Kind]:
     try:
         service.run("users", "add", "root", "--name", "Root", "--role", "administrator", "--role", "auditor")
         service.token = service.run("tokens", "create", "root", "--name", "journey", *RIGHTS)["token"]
+        service.forget_schedules()
         yield service
     finally:
         service.stop()

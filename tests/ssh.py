@@ -29,7 +29,7 @@ def free_port() -> int:
             return port
 
 
-def _key(file: Path) -> str:
+def new_key(file: Path) -> str:
     """A new key pair; the public half."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
     return file.with_suffix(".pub").read_text().strip()
@@ -44,6 +44,7 @@ AuthenticationMethods publickey
 PermitRootLogin prohibit-password
 StrictModes no
 UsePAM no
+Subsystem sftp internal-sftp
 """
 
 
@@ -56,9 +57,9 @@ class Server:
 
     def prepare(self) -> None:
         self.folder.mkdir()
-        self.host_key = " ".join(_key(self.folder / "host_key").split()[:2])
-        (self.folder / "authorized_keys").write_text(_key(self.folder / "login_key") + "\n")
-        _key(self.folder / "other_key")
+        self.host_key = " ".join(new_key(self.folder / "host_key").split()[:2])
+        (self.folder / "authorized_keys").write_text(new_key(self.folder / "login_key") + "\n")
+        new_key(self.folder / "other_key")
         (self.folder / "sshd_config").write_text(CONFIG.format(address=ADDRESS, port=self.port, folder=self.folder))
 
     def start(self) -> None:
@@ -83,9 +84,9 @@ class Server:
         }
 
 
-def listens(port: int) -> bool:
+def listens(port: int, address: str = ADDRESS) -> bool:
     with socket.socket() as line:
-        return line.connect_ex((ADDRESS, port)) == 0
+        return line.connect_ex((address, port)) == 0
 
 
 @contextmanager

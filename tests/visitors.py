@@ -37,7 +37,7 @@ class Visitor:
     def get(self, address: str, **more: Any) -> TestResponse:
         return self.call("GET", address, **more)
 
-    def post(self, address: str, **fields: Any) -> TestResponse:
+    def post(self, address: str, /, **fields: Any) -> TestResponse:
         """Send a form of ours, its hidden field filled in."""
         if not self._token:
             found = re.search(r'name="csrf_token" value="(\w+)"', self.get("/account").text)

@@ -13,9 +13,11 @@ from provisioner.db import transaction
 from provisioner.embedded.layout import database_url
 from provisioner.jobs import recovery
 from provisioner.log import init_logging
+from provisioner.requests import service as requests
 from provisioner.workers.service import CHANNEL
 from worker.doorbell import ring
 from worker.main import flask
+from worker.nights import Nights
 from worker.ringer import Ringer
 
 SWEEP = 5.0  # seconds between rounds when nobody calls
@@ -30,10 +32,14 @@ def sweep() -> None:
             reaped = recovery.reap()
         if reaped:
             log.warning("leases ran out", jobs=reaped)
+        with transaction():
+            removed = requests.remove_due()
+        if removed:
+            log.info("grace periods are over", instances=removed)
 
 
-def listen(ringer: Ringer) -> None:
-    """Sweep at every call, and every SWEEP seconds, for as long as the connection holds and bells are rung."""
+def listen(ringer: Ringer, nights: Nights) -> None:
+    """Sweep at every call, and every SWEEP seconds, for as long as the connection holds and the others are at work."""
     url = database_url(settings()).replace("+psycopg", "", 1)
     with psycopg.connect(
         url,
@@ -44,7 +50,7 @@ def listen(ringer: Ringer) -> None:
         keepalives_interval=5,
     ) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
-        while ringer.is_alive():
+        while ringer.is_alive() and nights.is_alive():
             sweep()
             ringer.wanted.set()
             for _ in connection.notifies(timeout=SWEEP, stop_after=1):
@@ -58,15 +64,16 @@ def _leave(*_: object) -> None:
 def main() -> None:
     init_logging(settings())
     signal.signal(signal.SIGTERM, _leave)
-    ringer = Ringer(flask, ring)
+    ringer, nights = Ringer(flask, ring), Nights(flask)
     ringer.start()
-    while ringer.is_alive():
+    nights.start()
+    while ringer.is_alive() and nights.is_alive():
         try:
-            listen(ringer)
+            listen(ringer, nights)
         except (psycopg.OperationalError, OperationalError) as error:
             log.warning("the database is away, will try again", error=str(error).splitlines()[0])
             time.sleep(1)
-    raise SystemExit("Nobody rings any more: the dispatcher has to be started again.")
+    raise SystemExit("Nobody rings or follows the schedules any more: the dispatcher has to be started again.")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import structlog
 from kombu.exceptions import OperationalError
 
 from provisioner.db import transaction
+from provisioner.estate import preparing
+from provisioner.findings import queries as findings
 from provisioner.hosts import queries as hosts
 from provisioner.jobs import queries as jobs
 from provisioner.workers import queries as workers
@@ -31,6 +33,10 @@ def ring() -> None:
 def _due() -> Iterator[tuple[str, str]]:
     for site in hosts.to_probe():
         yield site, "probe"
+    for site in preparing.sites_due():
+        yield site, "prepare"
+    for site in findings.due_sites():
+        yield site, "survey"
     for site, waiting in jobs.waiting_sites():
         # Where nobody is seen to listen, bells would only pile up; one, for what is seen may be old.
         yield from [(site, "work")] * (min(waiting, MOST_AT_ONCE) if workers.serves(site) else 1)

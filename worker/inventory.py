@@ -32,16 +32,20 @@ _Dumper.add_representer(str, _quoted)
 _Dumper.add_multi_representer(str, _quoted)  # the values of a StrEnum
 
 
-def write(path: Path, servers: dict[str, dict[str, Any]], instances: dict[str, dict[str, Any]]) -> None:
-    """Write the YAML inventory: variables per server and per instance; the file is readable by its owner alone."""
-    groups = {"servers": servers, "instances": instances}
-    tree = {
-        "all": {
-            "children": {
-                group: {"hosts": {name: _Data(given) for name, given in hosts.items()}}
-                for group, hosts in groups.items()
-            }
-        }
-    }
+Hosts = dict[str, dict[str, Any]]
+
+
+def _data(hosts: Hosts) -> dict[str, _Data]:
+    return {name: _Data(given) for name, given in hosts.items()}
+
+
+def write(path: Path, servers: Hosts, instances: Hosts, arrivals: Hosts | None = None) -> None:
+    """Write the YAML inventory: variables per server, per instance, and of those that move, per instance on the server
+    that they come to. The file is readable by its owner alone.
+    """
+    groups: dict[str, Any] = {"servers": {"hosts": _data(servers)}, "instances": {"hosts": _data(instances)}}
+    if arrivals:  # they are instances as well, with all that the app says of these
+        groups["instances"]["children"] = {"arrivals": {"hosts": _data(arrivals)}}
+    tree = {"all": {"children": groups}}
     path.touch(mode=0o600)
     path.write_text(yaml.dump(tree, Dumper=_Dumper, allow_unicode=True, sort_keys=False), encoding="utf-8")

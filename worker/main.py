@@ -5,13 +5,18 @@ message may be lost, doubled or late without harm, and whatever in Celery promis
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from flask import Flask
 from kombu.entity import Queue
+from sqlalchemy.exc import OperationalError
 
+from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import db
 from provisioner.embedded.layout import celery_broker_url
@@ -19,6 +24,7 @@ from provisioner.foundation import foundation
 from provisioner.log import init_logging
 
 DOORBELL_EXPIRES = 60
+log = structlog.get_logger()
 NAME = settings().worker_name or socket.gethostname()
 
 flask: Flask = foundation(settings())
@@ -38,6 +44,18 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_prefetch_multiplier=1,
 )
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """What every task does in: an application, a name for the audit. Where the database is away, another bell rings."""
+    with flask.app_context(), acting(Actor(Via.WORKER)):
+        try:
+            yield
+        except OperationalError as error:
+            log.warning("the database is away", error=str(error).splitlines()[0])
+        finally:
+            db.session.remove()
 
 
 @setup_logging.connect

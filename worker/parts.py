@@ -10,6 +10,7 @@ from provisioner.jobs import events
 from provisioner.jobs.attempts import Claim, Outcome
 from provisioner.jobs.events import Event, Told
 from provisioner.jobs.lifecycle import End
+from worker.passing import ARRIVING, instance_of
 from worker.progress import Progress
 
 ENDS = {"successful": End.SUCCEEDED, "failed": End.FAILED}
@@ -28,6 +29,7 @@ class Part:
     ending: End | None = None  # it is being stopped, for this reason
     end: End | None = None
     stopped: Json | None = None
+    target_silent: bool = False
     report: Json = field(default_factory=dict)
     waiting: list[Event] = field(default_factory=list)
     emitted: int = 0
@@ -41,7 +43,7 @@ class Part:
         self.report |= report if isinstance(report, dict) else {}
 
     def outcome(self, *, touched: bool) -> Outcome:
-        return Outcome(self.end or End.BROKEN, touched, self.report, self.emitted, self.stopped)
+        return Outcome(self.end or End.BROKEN, touched, self.report, self.emitted, self.stopped, self.target_silent)
 
 
 class Parts:
@@ -65,6 +67,7 @@ class Parts:
 
     def hear(self, event: Event) -> None:
         """An event of an instance belongs to its job; what the run does for all of them, to each."""
+        event = replace(event, host=instance_of(event.host))
         self.progress.hear(event)
         own = self._parts.get(event.host)
         if own is None:
@@ -78,7 +81,7 @@ class Parts:
         """Without the lines that tell of others."""
         lines = event.stdout.splitlines(keepends=True)
         others = self._parts.keys() - {part.name}
-        return replace(event, stdout="".join(line for line in lines if _whose(line) not in others))
+        return replace(event, stdout="".join(line for line in lines if instance_of(_whose(line)) not in others))
 
     def next(self, most: int) -> list[Told]:
         """Events to be stored, up to so many."""
@@ -98,6 +101,7 @@ class Parts:
         """The run has come to its own end, and tells which hosts failed or did not answer, if it looked at any."""
         for part in self:
             part.end = self._end_of(part, message, servers)
+            part.target_silent = self._is_target_silent(part, message, servers)
             if message.get("reason"):
                 part.report |= {"reason": message["reason"]}
 
@@ -115,6 +119,11 @@ class Parts:
         if message.get("looked") or message["end"] == "successful":
             return End.SUCCEEDED if part.name in self.progress.reached else End.BROKEN  # nothing ran on the instance
         return part.ending or ENDS.get(message["end"], End.BROKEN)
+
+    def _is_target_silent(self, part: Part, message: dict[str, Any], servers: Collection[str]) -> bool:
+        """Whether it was not the host that the instance leaves, the first one of the servers, that did not answer."""
+        dark, names = set(message.get("unreachable", ())), list(servers)
+        return not dark & {part.name, *names[:1]} and bool(dark & {part.name + ARRIVING, *names[1:]})
 
     def too_late(self, part: Part) -> End:
         """What it means for a job that its time is over: others may have taken it."""

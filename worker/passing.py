@@ -16,7 +16,13 @@ STOPPED = 250  # exit code of what was not let through
 FAILED = 255  # exit code of ssh where it is ssh that failed
 PATIENCE = 5000  # milliseconds
 WHY = "This job is to stop here."
+ARRIVING = "-arriving"  # stands behind the name of an instance in the inventory for the server that it moves to
 AT, TASK = "at {}", "task {}"  # names of the processes that see to a task of an instance, and of those that are it
+
+
+def instance_of(host: str) -> str:
+    """The instance that a host of the inventory stands for, if for any."""
+    return host.removesuffix(ARRIVING)
 
 
 def passed(path: str, name: str) -> socket.socket | None:

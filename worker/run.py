@@ -180,7 +180,8 @@ class Run:
         return self
 
     def _start(self) -> None:
-        hosts = map(self._here, (self._order.servers, self._order.instances))
+        arrivals = {f"{name}{passing.ARRIVING}": given for name, given in self._order.arrivals.items()}
+        hosts = map(self._here, (self._order.servers, self._order.instances, arrivals))
         inventory.write(self._folder / "inventory.yml", *hosts)
         self._write("known_hosts", self._order.known_hosts)
         self._sandbox.send(
@@ -202,7 +203,7 @@ class Run:
         """With what leads tasks through the gate, and on this machine to a Python that runs; what Ansible keeps for
         them here, secrets too, goes at the end.
         """
-        return {name: given | self._way(name, given) for name, given in hosts.items()}
+        return {name: given | self._way(passing.instance_of(name), given) for name, given in hosts.items()}
 
     def _way(self, name: str, given: Variables) -> Variables:
         if given["ansible_connection"] == Connection.LOCAL:

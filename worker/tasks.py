@@ -13,10 +13,9 @@ import structlog
 from celery.signals import task_postrun, worker_process_init, worker_process_shutdown
 from sqlalchemy.exc import OperationalError
 
-from provisioner.audit.service import Actor, Via, acting
 from provisioner.catalogue import folders
 from provisioner.config import settings
-from provisioner.db import db, transaction
+from provisioner.db import transaction
 from provisioner.hosts import service as hosts
 from provisioner.hosts.models import Host
 from provisioner.instances import service as instances, variables
@@ -26,8 +25,9 @@ from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.claiming import Batch
 from provisioner.jobs.lifecycle import End
 from provisioner.workers.service import wake
+from worker import preparing, surveys
 from worker.follow import Follower, Lost
-from worker.main import NAME, app, flask
+from worker.main import NAME, app, at_work
 from worker.probe import answers
 from worker.run import CannotStart, Run, ready, sweep_folders
 
@@ -42,17 +42,12 @@ log = structlog.get_logger()
 @app.task(name="worker.tasks.work")
 def work() -> None:
     """Take what one run can carry out, if there is anything, and see it to its end."""
-    with flask.app_context(), acting(Actor(Via.WORKER)):
+    with at_work():
         sweep_folders()
-        try:
-            with transaction():
-                batch = claiming.claim(NAME, settings().sites.split(","), os.getpid())
-            if batch:
-                _carry_out(batch)
-        except OperationalError as error:
-            log.warning("the database is away", error=str(error).splitlines()[0])
-        finally:
-            db.session.remove()
+        with transaction():
+            batch = claiming.claim(NAME, settings().sites.split(","), os.getpid())
+        if batch:
+            _carry_out(batch)
 
 
 @worker_process_init.connect
@@ -70,17 +65,29 @@ def _discard(**_: Any) -> None:
 @app.task(name="worker.tasks.probe")
 def probe() -> None:
     """Look whether parked hosts answer again."""
-    with flask.app_context(), acting(Actor(Via.WORKER)):
-        try:
-            for host in _answering(settings().sites.split(",")):
-                with transaction():
-                    hosts.reopen(host.id)
-                    wake()
-                log.info("host answers again", host=host.name)
-        except OperationalError as error:
-            log.warning("the database is away", error=str(error).splitlines()[0])
-        finally:
-            db.session.remove()
+    with at_work():
+        for host in _answering(settings().sites.split(",")):
+            with transaction():
+                hosts.reopen(host.id)
+                wake()
+            log.info("host answers again", host=host.name)
+
+
+@app.task(name="worker.tasks.survey")
+def survey() -> None:
+    """Look at what a host really has, if one is to be looked at."""
+    with at_work():
+        surveys.look(NAME, settings().sites.split(","))
+
+
+@app.task(name="worker.tasks.prepare")
+def prepare() -> None:
+    """Make a server fit for instances, if one is to be."""
+    with at_work():
+        preparing.prepare(NAME, settings().sites.split(","))
+
+
+task_postrun.connect(_make_ready, sender=survey)
 
 
 def _answering(sites: list[str]) -> list[Host]:

@@ -25,9 +25,8 @@ options:
     type: int
     default: 5432
   superuser_password_file:
-    description: File that holds the password of the cluster's superuser.
+    description: File with the password of the cluster's superuser; without it, everybody is known by their unix user.
     type: path
-    required: true
   name:
     description: Name of the role and of the database.
     type: str

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.exchanged import keep
+from ansible.module_utils.tenant import TENANT, Tenant
 
 DOCUMENTATION = r"""
 module: instance_files
@@ -41,18 +44,44 @@ options:
         description: Whole text of the file.
         type: str
         required: true
-  tree:
-    description: A folder on the controller whose files are put below the root; an action plugin reads them.
-    type: path
+  trees:
+    description:
+      - Folders on the controller whose files are put below the root; an action plugin reads them.
+      - Where two of them have the same file, the later one counts.
+    type: list
+    elements: path
   exact:
     description: Folders below the root that hold nothing but what is listed; other files in them are removed.
     type: list
     elements: str
     default: []
+  undo:
+    description: A file in which everything that is exchanged is kept first, for M(instance_undo).
+    type: path
   secrets:
     description: Contents of files in the folder C(secrets), by name, readable by the owner only and never shown.
     type: dict
     default: {}
+  tenant:
+    description: The unix user that the instance runs as, if it has one; the user is made, and the files are its own.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the user and of its group.
+        type: str
+        required: true
+      home:
+        description: Its home, which only it can read.
+        type: path
+        required: true
+      sockets:
+        description: Folder for the sockets that it listens on, which only it and the proxy can reach.
+        type: path
+        required: true
+      proxy_group:
+        description: Group of the proxy.
+        type: str
+        required: true
 author: The authors of Provisioner
 """
 
@@ -137,10 +166,14 @@ def current(path: Path) -> str | None:
 
 def write(path: Path, wanted: Wanted) -> None:
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-        os.fchmod(stream.fileno(), wanted.mode)
-        stream.write(wanted.content)
-    Path(aside).replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            os.fchmod(stream.fileno(), wanted.mode)
+            stream.write(wanted.content)
+        Path(aside).replace(path)
+    except OSError:
+        Path(aside).unlink()
+        raise
 
 
 class Converge:
@@ -149,6 +182,7 @@ class Converge:
     def __init__(self, root: Path, *, only_look: bool) -> None:
         self.root = root
         self.only_look = only_look
+        self.touched: list[PurePosixPath] = []  # files that are exchanged, made or removed
         self.drift: list[str] = []
         self.diff: list[dict[str, str]] = []
 
@@ -167,6 +201,7 @@ class Converge:
         if before == wanted.content and mode_of(path) == wanted.mode:
             return
         self.drift.append(f"file {wanted.path}: {self._cause(before, wanted)}")
+        self.touched.append(wanted.path)
         if not wanted.secret:
             header = {"before_header": str(wanted.path), "after_header": str(wanted.path)}
             self.diff.append({**header, "before": before or "", "after": wanted.content})
@@ -178,9 +213,18 @@ class Converge:
         for path in sorted((self.root / folder).rglob("*")):
             if path.is_dir() or path in listed:
                 continue
-            self.drift.append(f"file {path.relative_to(self.root)}: does not belong there")
+            self.touched.append(PurePosixPath(path.relative_to(self.root)))
+            self.drift.append(f"file {self.touched[-1]}: does not belong there")
             if not self.only_look:
                 path.unlink()
+
+    def all(self, params: dict[str, Any], files: list[Wanted]) -> None:
+        for folder in wanted_folders(params, files):
+            self.folder(folder)
+        for wanted in files:
+            self.file(wanted)
+        for folder in params["exact"]:
+            self.nothing_else(below(folder), files)
 
     @staticmethod
     def _cause(before: str | None, wanted: Wanted) -> str:
@@ -194,6 +238,16 @@ def record(root: Path, total: str) -> None:
         write(root / RECORD, Wanted(PurePosixPath(RECORD), total, FILE_MODE))
 
 
+def remember(params: dict[str, Any], files: list[Wanted]) -> None:
+    """Keep what is about to be exchanged; what an earlier attempt kept was there before."""
+    root, undo = Path(params["root"]), Path(params["undo"])
+    look, tenant = Converge(root, only_look=True), Tenant.of(params["tenant"])
+    with tenant.acting():
+        look.all(params, files)
+    if look.touched and not undo.exists():
+        keep(undo, root, [*look.touched, PurePosixPath(RECORD)], tenant)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -205,22 +259,27 @@ def main() -> None:
                 "default": [],
                 "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
             },
+            "undo": {"type": "path"},
             "exact": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "tenant": TENANT,
         },
         supports_check_mode=True,
     )
     converge = Converge(Path(module.params["root"]), only_look=module.check_mode)
+    tenant = Tenant.of(module.params["tenant"])
     try:
         files = wanted_files(module.params)
-        for folder in wanted_folders(module.params, files):
-            converge.folder(folder)
-        for wanted in files:
-            converge.file(wanted)
-        for folder in module.params["exact"]:
-            converge.nothing_else(below(folder), files)
+        converge.drift += tenant.differences()
         if not module.check_mode:
-            record(converge.root, digest(files))
+            tenant.settle()
+            tenant.take(converge.root)
+        if module.params["undo"] and not module.check_mode:
+            remember(module.params, files)
+        with tenant.acting() if tenant.exists else nullcontext():
+            converge.all(module.params, files)
+            if not module.check_mode:
+                record(converge.root, digest(files))
     except (OSError, ValueError) as problem:
         module.fail_json(msg=f"The files of the instance could not be put in place: {problem}", drift=converge.drift)
     module.exit_json(changed=bool(converge.drift), drift=converge.drift, diff=converge.diff, digest=digest(files))

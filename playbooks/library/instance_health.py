@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from http.client import HTTPException
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import HTTPHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.unix_rpc import UnixConnection
 
 DOCUMENTATION = r"""
 module: instance_health
@@ -20,13 +22,20 @@ description:
   - A text counts only where a reader sees it, so a name that got into the page as markup is not found.
 options:
   address:
-    description: Where the service listens, without a trailing slash.
+    description: Where the service listens, without a trailing slash; or where people reach it, if it has a socket.
     type: str
     required: true
+  socket:
+    description: The unix socket that it listens on, if it has one.
+    type: path
   page:
     description: Path of the page that shows the texts.
     type: str
     default: /
+  status:
+    description: The HTTP status of a page that is as it should be.
+    type: int
+    default: 200
   texts:
     description: Texts a reader must see on the page; empty ones are left out.
     type: list
@@ -76,6 +85,9 @@ prov_report:
   returned: always
 """
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
 PAUSE = 0.1
 ASK_SECONDS = 5
 LARGEST_PAGE = 1_000_000
@@ -103,17 +115,42 @@ def visible(page: str) -> str:
     return plain("".join(reader.seen))
 
 
-def fetch(address: str) -> str:
-    opener = build_opener(ProxyHandler({}))
-    with opener.open(address, timeout=ASK_SECONDS) as answer:
+class OverSocket(HTTPHandler):
+    """Asks whoever listens on the socket, whatever host the address names."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def http_open(self, wanted: Request) -> HTTPResponse:
+        return self.do_open(lambda *_, **__: UnixConnection(self.path), wanted)  # type: ignore[arg-type]
+
+
+def opener_of(socket: str | None) -> OpenerDirector:
+    return build_opener(ProxyHandler({}), *([OverSocket(socket)] if socket else []))
+
+
+def fetch(opener: OpenerDirector, address: str, status: int) -> str:
+    """The page, if it answers with this status; else HTTPError, or OSError for another success."""
+    try:
+        answer = opener.open(address, timeout=ASK_SECONDS)
+    except HTTPError as refusal:
+        if refusal.code != status:
+            raise
+        answer = refusal
+    with answer:
         body: bytes = answer.read(LARGEST_PAGE)
+    if answer.status != status:
+        raise OSError(f"it answers {answer.status}")
     return body.decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True)
 class Expected:
     address: str
+    socket: str | None
     page: str
+    status: int
     texts: list[str]
     version_page: str
     version_pattern: str
@@ -121,9 +158,10 @@ class Expected:
 
     def look(self) -> tuple[str, str]:
         """The release that is served and what is wrong, each empty if unknown or nothing."""
+        opener = opener_of(self.socket)
         try:
-            page = visible(fetch(self.address + self.page))
-            told = re.search(self.version_pattern, fetch(self.address + self.version_page))
+            page = visible(fetch(opener, self.address + self.page, self.status))
+            told = re.search(self.version_pattern, fetch(opener, self.address + self.version_page, self.status))
         except HTTPError as answer:
             return "", f"{answer.url} answers {answer.code}"
         except (OSError, HTTPException) as problem:
@@ -146,7 +184,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "address": {"type": "str", "required": True},
+            "socket": {"type": "path"},
             "page": {"type": "str", "default": "/"},
+            "status": {"type": "int", "default": 200},
             "texts": {"type": "list", "elements": "str", "default": []},
             "version_page": {"type": "str", "required": True},
             "version_pattern": {"type": "str", "required": True},

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.tenant import TENANT, Tenant
 
 DOCUMENTATION = r"""
 module: instance_prepare
@@ -33,6 +34,9 @@ options:
     description: What the script reads from standard input; never on a command line, never kept.
     type: dict
     default: {}
+  tenant:
+    description: The unix user that the instance runs as, as in M(instance_files), if it has one.
+    type: dict
 author: The authors of Provisioner
 """
 
@@ -64,6 +68,7 @@ def run(params: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        **Tenant.of(params["tenant"]).process,
     )
 
 
@@ -74,6 +79,7 @@ def main() -> None:
             "script": {"type": "path", "required": True},
             "folder": {"type": "path", "required": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "tenant": TENANT,
         },
         supports_check_mode=True,
     )

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.tenant import TENANT, Tenant
 from ansible.module_utils.tenant_postgres import CONNECTION, ClusterError, Database
 
 DOCUMENTATION = r"""
 module: instance_restore
 short_description: Bring an instance back to a backup
 description:
-  - Checks every part against the manifest before it touches anything, then exchanges the folder and the database.
+  - Checks every part against the manifest before it touches anything. Files and data are brought back beside those
+    that are there, and only when both are whole they take their places.
   - The backup is renamed afterwards, for the instance serves again and a later failure must not use what has grown old.
   - Where no such backup is, nothing had been changed since, and there is nothing to bring back.
 options:
@@ -30,6 +32,9 @@ options:
     required: true
   database:
     description: The instance's database, with the options of M(instance_database), if it has one.
+    type: dict
+  tenant:
+    description: The unix user that the instance runs as, as in M(instance_files), if it has one.
     type: dict
 author: The authors of Provisioner
 """
@@ -64,35 +69,47 @@ def check(folder: Path) -> None:
                 raise ValueError(f"{name} is not what was backed up")
 
 
-def unpack(archive: Path, root: Path) -> None:
-    """Exchange the folder. The logs stay, for they tell what went wrong."""
-    fresh, old = root.with_name(f".{root.name}.fresh"), root.with_name(f".{root.name}.old")
-    for rest in (fresh, old):
-        shutil.rmtree(rest, ignore_errors=True)
-    fresh.mkdir()
-    with tarfile.open(archive) as tar:
+def unpack(archive: Path, fresh: Path, tenant: Tenant) -> None:
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    tenant.take(fresh)
+    with tarfile.open(archive) as tar, tenant.acting():
         tar.extraction_filter = getattr(tarfile, "tar_filter", None)  # Python 3.11.4 was the first to have it
         tar.extractall(fresh)  # noqa: S202 - our own archive, and its hash was compared
-    fresh.chmod(FOLDER_MODE)
+        fresh.chmod(FOLDER_MODE)
+
+
+def exchange(root: Path, fresh: Path) -> None:
+    """The logs stay, for they tell what went wrong."""
+    old = root.with_name(f".{root.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if root.exists():
-        (root / "logs").rename(fresh / "logs")
+        if (root / "logs").exists():
+            (root / "logs").rename(fresh / "logs")
         root.rename(old)
     fresh.rename(root)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def load(dump: Path, database: Database) -> None:
-    database.drop()
-    database.create()
-    target = [f"--dbname={database.name}", "--no-owner", "--exit-on-error", "--single-transaction"]
-    database.as_owner("pg_restore", *target, str(dump))
+    with database.replaced() as fresh:
+        target = [f"--dbname={fresh}", "--no-owner", "--exit-on-error", "--single-transaction"]
+        database.as_owner("pg_restore", *target, source=dump)
 
 
 def restore(params: dict[str, Any], folder: Path) -> None:
+    root = Path(params["root"])
+    fresh = root.with_name(f".{root.name}.fresh")
+    tenant = Tenant.of(params["tenant"])
     check(folder)
-    if params["database"]:
-        load(folder / DUMP, Database.of(params["database"]))
-    unpack(folder / FILES, Path(params["root"]))
+    try:
+        tenant.settle()
+        unpack(folder / FILES, fresh, tenant)
+        if params["database"]:
+            load(folder / DUMP, Database.of(params["database"]))
+        exchange(root, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     used = folder.with_name(f"{folder.name}.restored")
     shutil.rmtree(used, ignore_errors=True)
     folder.rename(used)
@@ -104,6 +121,7 @@ def main() -> None:
             "folder": {"type": "path", "required": True},
             "root": {"type": "path", "required": True},
             "database": {"type": "dict", "options": CONNECTION},
+            "tenant": TENANT,
         },
         supports_check_mode=True,
     )
@@ -112,7 +130,8 @@ def main() -> None:
     try:
         if changed and not module.check_mode:
             restore(module.params, folder)
-        digest = Path(module.params["root"], RECORD).read_text(encoding="ascii")
+        with Tenant.of(module.params["tenant"]).acting():
+            digest = Path(module.params["root"], RECORD).read_text(encoding="ascii")
     except (OSError, ValueError, KeyError, tarfile.TarError, ClusterError) as problem:
         module.fail_json(msg=f"The instance could not be brought back to {folder}: {problem}")
     module.exit_json(changed=changed, digest=digest)

@@ -1,44 +1,43 @@
-"""Ansible module: run an instance's service under the host's supervisord."""
+"""Ansible module: run an instance's service under systemd or the host's supervisord."""
 
 from __future__ import annotations
 
-import re
-import shlex
-import time
-import xmlrpc.client
-from dataclasses import dataclass
-from http.client import HTTPException
-from pathlib import Path
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.unix_rpc import connect
+from ansible.module_utils.services import RUNNING, TRYING, UP, Service, ServiceError, Wanted, put, text_of
+from ansible.module_utils.supervisord import programs
+from ansible.module_utils.systemd import Unit
+from ansible.module_utils.tenant import TENANT
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 DOCUMENTATION = r"""
 module: instance_service
-short_description: Run an instance's service under the host's supervisord
+short_description: Run an instance's service under systemd or the host's supervisord
 description:
-  - Writes one configuration file, makes supervisord take it up, and waits until the service really runs.
-  - Speaks XML-RPC over the socket of supervisord. The service restarts only if its configuration or the files that it
-    reads changed; with which it was started stands in a record beside its configuration.
-  - supervisord must have the interface of C(provisioner.embedded.processes.supervising), which reads the file of one
-    service alone.
+  - Writes one configuration file, has it taken up, and waits until the service really runs.
+  - The service restarts only if its configuration or the files that it reads changed; with which it was started stands
+    in a record. With a tenant it is a unit of systemd that runs as this user, shut in; else a program of supervisord.
 options:
   name:
     description: Name of the service.
     type: str
     required: true
   state:
-    description: C(running) converges the configuration and runs it; C(stopped) only stops the process.
+    description:
+      - C(running) converges the configuration and runs it; C(stopped) only stops the process; C(absent) leaves
+        nothing of it.
     type: str
-    choices: [running, stopped]
+    choices: [running, stopped, absent]
     default: running
   socket:
-    description: Socket of supervisord.
+    description: Socket of supervisord, if there is no tenant.
     type: path
-    required: true
   conf_dir:
-    description: Folder of the configuration files that supervisord includes.
+    description: Folder of the configuration files that supervisord includes; of the records alone with a tenant.
     type: path
     required: true
   command:
@@ -55,13 +54,24 @@ options:
     type: dict
     default: {}
   log:
-    description: File that takes its output.
+    description: File that takes its output; with a tenant the journal does.
     type: path
     default: /dev/null
   digest:
     description: Digest of the files it reads when it starts; it restarts when the digest changes.
     type: str
     default: ''
+  tenant:
+    description: The unix user that the instance runs as, as in M(instance_files), if it has one.
+    type: dict
+  memory_mb:
+    description: With a tenant, the memory that it may take.
+    type: int
+    default: 512
+  network:
+    description: With a tenant, whether it has a network beside its socket.
+    type: bool
+    default: false
   timeout:
     description: Seconds to wait for it to run or to stop.
     type: float
@@ -87,130 +97,8 @@ drift:
   returned: always
 """
 
-UNSAFE = re.compile(r"[\x00-\x1f\x7f;#\"\\]")
-PAUSE = 0.2
-UP = ("RUNNING", "STARTING")
-BAD_NAME = 10
 OTHER_CONFIGURATION = "service: configuration differs"
 OTHER_FILES = "service: its files have changed since it started"
-
-PROGRAM = """\
-[program:{name}]
-command={command}
-directory={directory}
-environment={environment}
-umask=027
-autostart=true
-autorestart=true
-startsecs=1
-startretries=3
-stopwaitsecs=10
-stopasgroup=true
-killasgroup=true
-redirect_stderr=true
-stdout_logfile={log}
-stdout_logfile_maxbytes=1MB
-stdout_logfile_backups=2
-"""
-
-
-def literal(value: str) -> str:
-    """The value as supervisord's configuration must spell it; there is no way to spell some characters."""
-    if UNSAFE.search(value):
-        raise ValueError(f"{value!r} cannot stand in the configuration of a service")
-    return value.replace("%", "%%")
-
-
-def configuration(params: dict[str, Any]) -> str:
-    return PROGRAM.format(
-        name=literal(params["name"]),
-        command=literal(shlex.join(params["command"])),
-        directory=literal(params["directory"]),
-        environment=",".join(f'{key}="{literal(str(value))}"' for key, value in sorted(params["environment"].items())),
-        log=literal(params["log"]),
-    )
-
-
-def text_of(file: Path) -> str:
-    return file.read_text(encoding="utf-8") if file.exists() else ""
-
-
-def put(file: Path, text: str) -> None:
-    aside = file.with_suffix(f"{file.suffix}.new")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(file)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the service is started with."""
-
-    configuration: str
-    digest: str  # of its files
-
-    def __str__(self) -> str:
-        return f"{self.digest}\n{self.configuration}"
-
-
-class Service:
-    def __init__(self, name: str, conf_dir: str, server: xmlrpc.client.ServerProxy) -> None:
-        self.name = name
-        self.file = Path(conf_dir, f"{name}.conf")
-        self.record = Path(conf_dir, f"{name}.started")
-        self.supervisor = server.supervisor
-
-    def state(self) -> str:
-        """The word of supervisord, or ABSENT."""
-        try:
-            info: Any = self.supervisor.getProcessInfo(self.name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != BAD_NAME:
-                raise
-            return "ABSENT"
-        return str(info["statename"])
-
-    def stop(self) -> None:
-        if self.state() in (*UP, "BACKOFF"):
-            self.supervisor.stopProcess(self.name)
-
-    def started(self) -> Wanted:
-        """What it was started with, as far as we know."""
-        digest, _, configuration = text_of(self.record).partition("\n")
-        return Wanted(configuration, digest)
-
-    def is_configured(self, text: str) -> bool:
-        return text_of(self.file) == text and (self.started().configuration == text or not self.pending())
-
-    def pending(self) -> str:
-        """Whether its file was `added` or `changed` since it was taken up; files of others are left to their jobs."""
-        return str(self.supervisor.takeUp(self.name))
-
-    def configure(self, text: str) -> bool:
-        """Write the configuration and have supervisord take it up; whether that started the service anew."""
-        put(self.file, text)
-        pending = self.pending()
-        if pending == "changed":
-            self.supervisor.stopProcessGroup(self.name)
-            self.supervisor.removeProcessGroup(self.name)
-        if pending:
-            self.supervisor.addProcessGroup(self.name)
-        return bool(pending)
-
-    def start(self) -> None:
-        if self.state() not in UP:
-            self.supervisor.startProcess(self.name, False)  # noqa: FBT003 - XML-RPC has no names; do not wait
-
-    def wait(self, timeout: float) -> str:
-        deadline = time.monotonic() + timeout
-        state = self.state()
-        while state not in ("RUNNING", "FATAL") and time.monotonic() < deadline:
-            time.sleep(PAUSE)
-            state = self.state()
-        return state
-
-    def last_words(self) -> str:
-        answer: Any = self.supervisor.tailProcessStdoutLog(self.name, 0, 4000)
-        return str(answer[0]).strip()
 
 
 def differences(service: Service, wanted: Wanted) -> list[str]:
@@ -219,14 +107,14 @@ def differences(service: Service, wanted: Wanted) -> list[str]:
         found.append(OTHER_CONFIGURATION)
     if state not in UP:
         found.append(f"service: it is {state.lower()}")
-    elif service.started().digest != wanted.digest:
+    elif service.started()[0] != wanted.digest:
         found.append(OTHER_FILES)
     return found
 
 
 def diff(service: Service, params: dict[str, Any]) -> dict[str, str]:
     header = {"before_header": service.file.name, "after_header": service.file.name}
-    return {**header, "before": text_of(service.file), "after": configuration(params)}
+    return {**header, "before": text_of(service.file), "after": service.configuration(params)}
 
 
 def mend(service: Service, wanted: Wanted, found: list[str]) -> None:
@@ -237,52 +125,71 @@ def mend(service: Service, wanted: Wanted, found: list[str]) -> None:
 
 
 def run(module: AnsibleModule, service: Service) -> list[str]:
-    wanted = Wanted(configuration(module.params), module.params["digest"])
+    wanted = Wanted(service.configuration(module.params), module.params["digest"])
     found = differences(service, wanted)
     if module.check_mode:
         return found
     if found:
         mend(service, wanted, found)
-        if (state := service.wait(module.params["timeout"])) != "RUNNING":
+        if (state := service.wait(module.params["timeout"])) != RUNNING:
             module.fail_json(
                 msg=f"The service does not run, it is {state.lower()}.\n{service.last_words()}", drift=found
             )
-    if service.started() != wanted:
+    if text_of(service.record) != str(wanted):
         put(service.record, str(wanted))
     return found
 
 
 def stop(module: AnsibleModule, service: Service) -> list[str]:
-    if service.state() not in (*UP, "BACKOFF"):
+    if service.state() not in TRYING:
         return []
     if not module.check_mode:
         service.stop()
     return ["service: it is running"]
 
 
+def remove(module: AnsibleModule, service: Service) -> list[str]:
+    if not service.is_there():
+        return []
+    if not module.check_mode:
+        service.remove()
+    return ["service: it is there"]
+
+
+def service_of(params: dict[str, Any]) -> AbstractContextManager[Service]:
+    if params["socket"]:
+        return programs(params["name"], params["conf_dir"], params["socket"])
+    return nullcontext(Unit(params["name"], params["conf_dir"]))
+
+
+HAVE = {"running": run, "stopped": stop, "absent": remove}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["running", "stopped"], "default": "running"},
-            "socket": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["running", "stopped", "absent"], "default": "running"},
+            "socket": {"type": "path"},
             "conf_dir": {"type": "path", "required": True},
             "command": {"type": "list", "elements": "str", "default": []},
             "directory": {"type": "path", "default": "/"},
             "environment": {"type": "dict", "default": {}},
             "log": {"type": "path", "default": "/dev/null"},
             "digest": {"type": "str", "default": ""},
+            "tenant": TENANT,
+            "memory_mb": {"type": "int", "default": 512},
+            "network": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 20},
         },
         supports_check_mode=True,
     )
     running = module.params["state"] == "running"
     try:
-        with connect(module.params["socket"]) as server:
-            service = Service(module.params["name"], module.params["conf_dir"], server)
+        with service_of(module.params) as service:
             shown = {"diff": diff(service, module.params)} if running else {}
-            drift = run(module, service) if running else stop(module, service)
-    except (OSError, ValueError, xmlrpc.client.Error, HTTPException) as problem:
+            drift = HAVE[module.params["state"]](module, service)
+    except (OSError, ValueError, ServiceError) as problem:
         module.fail_json(msg=f"The service could not be {module.params['state']}: {problem}")
     module.exit_json(changed=bool(drift), drift=drift, **shown)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
+import tarfile
+import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -25,15 +27,16 @@ options:
     type: str
     required: true
   wheels:
-    description: Folder of wheels.
+    description:
+      - Folder of wheels on the controller; an action plugin brings them to the host as a tar archive if it needs them.
+      - Without it, the module only tells whether they are needed.
     type: path
-    required: true
   digest:
     description: Tells one content of the runtime from another.
     type: str
     required: true
   python:
-    description: The interpreter to build with; it must have pip.
+    description: The interpreter to build with.
     type: path
     required: true
 author: The authors of Provisioner
@@ -54,14 +57,32 @@ path:
   description: Path of the runtime, the same for every content.
   type: str
   returned: always
+lacking:
+  description: The runtime is not there, and no wheels were given to build it.
+  type: bool
+  returned: always
 """
 
 
 def build(place: Path, wheels: Path, python: str) -> None:
+    if wheels.is_file():
+        with tempfile.TemporaryDirectory(dir=place.parent) as unpacked, tarfile.open(wheels) as parcel:
+            parcel.extractall(unpacked)  # noqa: S202 - the controller has just packed it
+            build(place, Path(unpacked), python)
+        return
     shutil.rmtree(place, ignore_errors=True)
-    run(python, "-m", "venv", "--without-pip", str(place))
-    pip = [python, "-m", "pip", "--python", str(place), "--quiet", "--no-input", "--disable-pip-version-check"]
-    run(*pip, "install", "--no-index", "--no-deps", *(str(wheel) for wheel in sorted(wheels.glob("*.whl"))))
+    install = ["-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
+    given = ["install", "--no-index", "--no-deps", *(str(wheel) for wheel in sorted(wheels.glob("*.whl")))]
+    if has_pip(python):
+        run(python, "-m", "venv", "--without-pip", str(place))
+        run(python, *install, "--python", str(place), *given)
+    else:  # it brings one for new environments alone
+        run(python, "-m", "venv", str(place))
+        run(f"{place}/bin/python", *install, *given)
+
+
+def has_pip(python: str) -> bool:
+    return subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0
 
 
 def run(*command: str) -> None:
@@ -86,7 +107,7 @@ def main() -> None:
         argument_spec={
             "root": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
-            "wheels": {"type": "path", "required": True},
+            "wheels": {"type": "path"},
             "digest": {"type": "str", "required": True},
             "python": {"type": "path", "required": True},
         },
@@ -95,7 +116,8 @@ def main() -> None:
     root, name = Path(module.params["root"]), module.params["name"]
     link, place = root / name, root / f"{name}.{module.params['digest']}"
     changed = not is_whole(link, place)
-    if changed and not module.check_mode:
+    lacking = changed and not module.params["wheels"]
+    if changed and not lacking and not module.check_mode:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         with (root / ".lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
@@ -105,7 +127,7 @@ def main() -> None:
                     point(link, place)
             except subprocess.CalledProcessError as refusal:
                 module.fail_json(msg=f"The runtime {name} could not be built.\n{refusal.stderr.strip()}")
-    module.exit_json(changed=changed, path=str(link))
+    module.exit_json(changed=changed, path=str(link), lacking=lacking)
 
 
 if __name__ == "__main__":

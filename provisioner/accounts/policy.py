@@ -9,6 +9,7 @@ class Right(StrEnum):
 
     VIEW = "view"  # read the register, the catalogue, instances and jobs
     OPERATE = "operate"  # ask for actions on instances, cancel and resolve jobs
+    HAND_OVER = "hand_over"  # make links by which a receiver sees a secret of an instance, once
     APPROVE = "approve"  # decide on requests of others
     ADMINISTER = "administer"  # the register of administrations, accounts, catalogue, hosts
     AUDIT = "audit"  # read the audit
@@ -24,9 +25,9 @@ class Role(StrEnum):
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.VIEW}),
-    Role.OPERATOR: frozenset({Right.VIEW, Right.OPERATE}),
+    Role.OPERATOR: frozenset({Right.VIEW, Right.OPERATE, Right.HAND_OVER}),
     Role.APPROVER: frozenset({Right.VIEW, Right.APPROVE}),
-    Role.ADMINISTRATOR: frozenset({Right.VIEW, Right.OPERATE, Right.APPROVE, Right.ADMINISTER}),
+    Role.ADMINISTRATOR: frozenset({Right.VIEW, Right.OPERATE, Right.HAND_OVER, Right.APPROVE, Right.ADMINISTER}),
     # Not a rank above the others: an auditor reads everything and changes nothing.
     Role.AUDITOR: frozenset({Right.VIEW, Right.AUDIT}),
 }

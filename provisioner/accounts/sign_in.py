@@ -89,14 +89,25 @@ def _refuse_too_many(username: str, address: str) -> None:
     wait = min(2 ** (failures - FREE_FAILURES), LONGEST_WAIT) if failures >= FREE_FAILURES else 0
     if failures and ago < wait:
         raise TooManyAttempts(seconds=int(wait - ago) + 1)
+    refuse_address(address)
+
+
+def refuse_address(address: str) -> None:
+    """TooManyAttempts where so many have failed from there that nobody may guess on for a while."""
+    recent = SignInFailure.at > seconds_ago(REMEMBERED)
     of_address = select(func.count()).where(SignInFailure.address == address, recent)
     if (db.session.scalar(of_address) or 0) >= FAILURES_OF_AN_ADDRESS:
         raise TooManyAttempts(seconds=REMEMBERED)
 
 
-def _remember_failure(username: str, address: str, account: Account | None) -> None:
+def count_failure(address: str, username: str = "") -> None:
+    """Somebody guessed wrong there, at a password or, without a name, at a link."""
     db.session.execute(delete(SignInFailure).where(SignInFailure.at < seconds_ago(REMEMBERED)))
     db.session.add(SignInFailure(username=username, address=address))
+
+
+def _remember_failure(username: str, address: str, account: Account | None) -> None:
+    count_failure(address, username)
     # Not what was typed: people type passwords into the wrong field.
     audit.record("account.sign_in", "account", account.id if account else "unknown", outcome="refused")
 

@@ -1,6 +1,7 @@
 """`provisioner catalogue`: what is on offer."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -9,6 +10,15 @@ from provisioner.catalogue.folders import project
 from provisioner.catalogue.models import ReleaseState
 from provisioner.db import transaction
 from provisioner.output import output_option, show, show_one
+
+
+def sync_catalogue(root: Path) -> service.Synced:
+    """Mirror the folders of the playbooks: all of them, or (BrokenFolders) none."""
+    with transaction():
+        digests = queries.digests()
+    found = service.read_all(root, digests)
+    with transaction():
+        return service.sync(found)
 
 
 @click.group()
@@ -20,8 +30,7 @@ def catalogue() -> None:
 @output_option
 def sync(output: str) -> None:
     """Mirror the folders under playbooks/apps; a broken folder is refused, and the catalogue stays as it was."""
-    with transaction():
-        done = service.sync(project())
+    done = sync_catalogue(project())
     show_one({name: ", ".join(slugs) for name, slugs in asdict(done).items()}, output)
 
 

@@ -15,7 +15,8 @@ from provisioner.catalogue.manifest import Manifest, ParameterFile
 from provisioner.config import settings
 from provisioner.db import Json
 
-SHARED = ("roles", "tasks", "library", "module_utils", "plugins", "vars", "ansible.cfg")  # what every app may use
+# What every app may use.
+SHARED = ("roles", "tasks", "library", "module_utils", "plugins", "vars", "tools", "ansible.cfg")
 IGNORED = {"__pycache__", ".ansible"}
 
 

@@ -12,8 +12,11 @@ from provisioner.catalogue.parameters import READERS, RESERVED, Fault, checked
 SLUG = Regexp(
     r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", error="Small letters, digits and hyphens, at most 32, a letter first."
 )
+LABEL = Regexp(r"^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?\Z", error="Small letters, digits, dots and hyphens, at most 32.")
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 LANGUAGES = ("ar", "fr", "en")
+# After a lost rotation nobody knows which secrets are in place: both are kept until a person decides.
+UNREPEATABLE = {"rotate"}
 
 
 class Words(Schema):
@@ -57,6 +60,7 @@ class Manifest(Schema):
     retry_safe = fields.List(fields.String(), required=True)
     health = fields.Nested(HealthCheck, required=True)
     resources = fields.Nested(Resources, required=True)
+    host_labels = fields.List(fields.String(validate=LABEL), load_default=list)
     secrets = fields.List(fields.String(validate=Regexp(NAME)), required=True)
     facts = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
     procedures = fields.List(fields.String(), load_default=list)
@@ -69,6 +73,13 @@ class Manifest(Schema):
                 raise ValidationError(f"names actions that are not offered: {', '.join(sorted(used - actions))}", name)
         if actions - set(data["timeouts"]):
             raise ValidationError(f"lacks {', '.join(sorted(actions - set(data['timeouts'])))}", "timeouts")
+        if "rotate" in actions and not data["secrets"]:
+            raise ValidationError("offers to renew secrets, but there are none", "actions")
+
+    @validates("retry_safe")
+    def _nothing_would_be_lost(self, value: list[str], **_: Any) -> None:
+        if unsafe := UNREPEATABLE & set(value):
+            raise ValidationError(f"may not run again by itself: {', '.join(sorted(unsafe))}")
 
     @validates_schema
     def _versions_differ(self, data: dict[str, Any], **_: Any) -> None:

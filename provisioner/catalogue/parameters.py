@@ -36,9 +36,10 @@ def _boolean(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Fault("A text is needed.")
-    if any(unicodedata.category(character) in UNPRINTABLE and character not in "\n\t" for character in value):
+    text = value.replace("\r\n", "\n")  # as browsers end the lines of a text area
+    if any(unicodedata.category(character) in UNPRINTABLE and character not in "\n\t" for character in text):
         raise Fault("Control characters are not allowed.")
-    return value
+    return text
 
 
 READERS = {"int": _integer, "bool": _boolean, "str": _text}

@@ -18,6 +18,12 @@ def apps() -> Sequence[App]:
     ).all()
 
 
+def digests() -> dict[str, str]:
+    """Of the content of each app on offer, by slug."""
+    rows = db.session.execute(select(App.slug, App.digest).where(App.withdrawn_at.is_(None)))
+    return {row.slug: row.digest for row in rows}
+
+
 def offered(slug: str) -> App:
     """The app, if new instances of it may be asked for; NotFound otherwise."""
     app = db.session.scalar(select(App).where(App.slug == slug, App.withdrawn_at.is_(None)))

@@ -34,13 +34,12 @@ class BrokenFolders(Invalid):
         )
 
 
-def sync(root: Path) -> Synced:
-    """Bring the catalogue to what the folders say: all of it, or (BrokenFolders) nothing.
+def sync(found: list[AppFolder]) -> Synced:
+    """Bring the catalogue to what these folders say, which `read_all` found.
 
     An app whose folder is gone is withdrawn: its instances and their history stay. No instance is touched.
     """
     known = {app.slug: app for app in db.session.scalars(select(App).with_for_update())}
-    found = _read_all(root, {slug: app.digest for slug, app in known.items() if app.withdrawn_at is None})
     done = Synced()
     for folder in found:
         app = known.get(folder.slug)
@@ -56,10 +55,11 @@ def sync(root: Path) -> Synced:
     return done
 
 
-def _read_all(root: Path, digests: dict[str, str]) -> list[AppFolder]:
-    """Every folder, or all faults of all folders at once. Only what has changed goes through the slow checks.
+def read_all(root: Path, digests: dict[str, str]) -> list[AppFolder]:
+    """Every folder, or (BrokenFolders) all faults of all folders at once.
 
-    No folder at all is a fault too: it is the wrong place, rather than a wish to withdraw everything.
+    What differs from the digests goes through checks that take Ansible seconds: keep no transaction open
+    meanwhile. No folder at all is a fault too: it is the wrong place, rather than a wish to withdraw everything.
     """
     offered = slugs(root)
     if not offered:
@@ -67,12 +67,10 @@ def _read_all(root: Path, digests: dict[str, str]) -> list[AppFolder]:
     found, faults = [], []
     for slug in offered:
         try:
-            folder = read(root, slug)
-            if digests.get(slug) != folder.digest:
-                syntax.check(root, folder)
-            found.append(folder)
+            found.append(read(root, slug))
         except Broken as broken:
             faults += broken.faults
+    faults += syntax.check(root, [folder for folder in found if digests.get(folder.slug) != folder.digest])
     if faults:
         raise BrokenFolders(faults)
     return found

@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from provisioner.catalogue.folders import AppFolder, Broken, Fault
+from provisioner.catalogue.folders import AppFolder, Fault
 
 SHELLS = {"shell", "raw", "script", "expect", "action", "local_action"}
 COMMANDS = {"command"}
@@ -19,16 +19,19 @@ PLACE = re.compile(
 )
 
 
-def check(root: Path, folder: AppFolder) -> None:
-    """Broken with every fault found in the playbooks of this app, and in the roles and tasks that apps share."""
-    faults = [fault for path in _playbooks(root, folder) for fault in _shells(root, path)]
-    faults += _unparsable(root, folder)
-    if faults:
-        raise Broken(faults)
+def check(root: Path, folders: Sequence[AppFolder]) -> list[Fault]:
+    """Every fault found in the playbooks of these apps, and in the roles and tasks that apps share."""
+    if not folders:
+        return []
+    faults = [fault for path in _playbooks(root, folders) for fault in _shells(root, path)]
+    # Ansible says no more than the first fault: only where it has one is it asked app by app.
+    if first := _unparsable(root, folders):
+        faults += [fault for folder in folders for fault in _unparsable(root, [folder])] or first
+    return faults
 
 
-def _playbooks(root: Path, folder: AppFolder) -> list[Path]:
-    places = (f"apps/{folder.slug}/*.yml", "tasks/*.yml", "roles/*/*/*.yml")
+def _playbooks(root: Path, folders: Sequence[AppFolder]) -> list[Path]:
+    places = (*(f"apps/{folder.slug}/*.yml" for folder in folders), "tasks/*.yml", "roles/*/*/*.yml")
     return [path for place in places for path in sorted(root.glob(place))]
 
 
@@ -59,9 +62,9 @@ def _has_argv(value: yaml.Node) -> bool:
     return isinstance(value, yaml.MappingNode) and any(key.value == "argv" for key, _ in value.value)
 
 
-def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
-    """What `ansible-playbook --syntax-check` says of the app's actions, all in one run."""
-    books = [f"apps/{folder.slug}/{action}.yml" for action in folder.manifest["actions"]]
+def _unparsable(root: Path, folders: Sequence[AppFolder]) -> list[Fault]:
+    """What `ansible-playbook --syntax-check` says of the actions of these apps, all in one run."""
+    books = [f"apps/{folder.slug}/{action}.yml" for folder in folders for action in folder.manifest["actions"]]
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-i", "localhost,", *books]
     environment: dict[str, Any] = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     # A host list only: the configured inventory plugins would refuse it.
@@ -71,7 +74,7 @@ def _unparsable(root: Path, folder: AppFolder) -> list[Fault]:
     if done.returncode == 0:
         return []
     place = PLACE.search(done.stderr)
-    file, line = (place["file"], int(place["line"])) if place else (f"{root}/apps/{folder.slug}", 1)
+    file, line = (place["file"], int(place["line"])) if place else (f"{root}/{books[0]}", 1)
     reason = next(
         (text for text in done.stderr.splitlines() if text.startswith(("[ERROR]", "ERROR!"))), done.stderr[-500:]
     )

@@ -53,6 +53,9 @@ WISHES = (
     Wish("complaints", "ministere-sante", {"contact_email": "contact@sante.example", "response_days": 15}),
     Wish("open-data", "region-casablanca-settat", {"contact_email": "donnees@region.example", "accent": "blue"}),
     Wish("open-data", "prefecture-tanger-assilah", {"contact_email": "donnees@prefecture.example"}),
+    Wish("files", "prefecture-tanger-assilah", {"contact_email": "documents@ville.example", "public_deposit": True}),
+    Wish("appointments", "ministere-sante", {"contact_email": "rendez-vous@sante.example", "slot_minutes": 20}),
+    Wish("mail-registry", "region-oriental", {"contact_email": "bureau-ordre@region.example"}),
 )
 
 
@@ -129,7 +132,7 @@ def _update(console: Console, instance_id: UUID) -> None:
     instance = instances.by_id(instance_id)
     if catalogue.release_by_id(instance.desired_release_id).version != OLD or instance.state is not State.ACTIVE:
         return
-    tracker = Tracker(instance.address, secrets.opened([instance.id])[instance.id]["admin_password"])
+    tracker = Tracker(instance.address, secrets.opened([instance.id])[instance.id].secrets["admin_password"])
     title = "Éclairage public en panne / إنارة عمومية معطلة"
     number = tracker.file(title)
     with transaction():

@@ -144,7 +144,7 @@ class Layout:
         self.tenants.socket_dir.mkdir(mode=0o711, exist_ok=True)
         for private in (self.control.folder, self.tenants.folder, self.valkey, self.logs, self.keys):
             private.mkdir(mode=0o700, exist_ok=True)
-        for shared in ("supervisor/conf.d", "instances", "runtimes", "wheels", "guard"):
+        for shared in ("supervisor/conf.d", "instances", "runtimes", "guard"):
             (self.host_root / shared).mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def _password(self, role: str) -> str:

@@ -11,8 +11,10 @@ from flask_smorest import Blueprint
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.db import transaction
-from provisioner.instances import queries, service
+from provisioner.instances import ending, queries, service
 from provisioner.instances.schemas import (
+    CertificateView,
+    DecisionRequest,
     HistoryView,
     InstanceDetailView,
     InstancesQuery,
@@ -55,6 +57,44 @@ def history(instance_id: UUID) -> dict[str, Any]:
     """What the instance was, period by period."""
     queries.by_id(instance_id)
     return {"items": queries.history(instance_id), "next": None}
+
+
+@blp.route("/instances/<uuid:instance_id>/failed-release/pardon", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DecisionRequest)
+@blp.response(204)
+def pardon(wanted: dict[str, Any], instance_id: UUID) -> None:
+    """Say that what made a release fail on the instance is mended: an update may go to it again."""
+    with transaction():
+        service.pardon(instance_id, wanted["reason"])
+
+
+@blp.route("/instances/<uuid:instance_id>/legal-hold", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DecisionRequest)
+@blp.response(204)
+def hold(wanted: dict[str, Any], instance_id: UUID) -> None:
+    """Let nothing of the instance be erased until the hold is lifted."""
+    with transaction():
+        ending.hold(service.held(instance_id), wanted["reason"])
+
+
+@blp.route("/instances/<uuid:instance_id>/legal-hold/lift", methods=["POST"])
+@requires(Right.OPERATE)
+@blp.arguments(DecisionRequest)
+@blp.response(204)
+def lift_hold(wanted: dict[str, Any], instance_id: UUID) -> None:
+    """Lift the legal hold on the instance."""
+    with transaction():
+        ending.release(service.held(instance_id), wanted["reason"])
+
+
+@blp.route("/instances/<uuid:instance_id>/certificate")
+@requires(Right.VIEW)
+@blp.response(200, CertificateView)
+def certificate(instance_id: UUID) -> Any:
+    """The certificate that a removed instance was erased."""
+    return ending.certificate(queries.by_id(instance_id))
 
 
 @blp.route("/jobs/<uuid:job_id>/cancel", methods=["POST"])

@@ -1,4 +1,6 @@
-"""`provisioner instances`: which apps run where. And `provisioner jobs resolve`: the decision moves the instance."""
+"""`provisioner instances`: which apps run where. `provisioner secrets`: the keys that their secrets are kept under. And
+`provisioner jobs resolve`: the decision moves the instance.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +9,7 @@ from uuid import UUID
 import click
 
 from provisioner.db import transaction
-from provisioner.instances import queries, secrets, service
+from provisioner.instances import queries, secrets as instance_secrets, service
 from provisioner.instances.options import filter_options
 from provisioner.instances.schemas import InstanceDetailView, InstanceView, meant
 from provisioner.jobs import queries as jobs
@@ -15,6 +17,7 @@ from provisioner.jobs.lifecycle import Resolution
 from provisioner.jobs.schemas import JobView
 from provisioner.output import OneOf, as_of_option, output_option, reason_option, show, show_one
 from provisioner.paging import every
+from provisioner.secrets import keys
 
 LANGUAGE = "en"  # the order of the list; names are shown by their label
 COLUMNS = {
@@ -69,8 +72,46 @@ def show_instance(instance: str, as_of: datetime | None, output: str) -> None:
 def show_secret(instance: str, name: str, reason: str, output: str) -> None:
     """A secret of an instance, such as its first admin_password; the audit keeps that you have seen it, and why."""
     with transaction():
-        value = secrets.reveal(queries.by_id(queries.referred(instance)), name, reason)
+        value = instance_secrets.reveal(queries.by_id(queries.referred(instance)), name, reason)
     show_one({"name": name, "value": value}, output)
+
+
+@click.group()
+def secrets() -> None:
+    """The keys that all secrets are kept under."""
+
+
+@secrets.command("keys")
+@output_option
+def show_keys(output: str) -> None:
+    """The keys, the current one first, and how many secrets each wraps. One that wraps none may be destroyed."""
+    wrapped = instance_secrets.keys_in_use()
+    known = [key.id for key in keys.known()]
+    rows = [
+        {"key": key, "secrets": wrapped.get(key, 0), "here": key in known} for key in dict.fromkeys([*known, *wrapped])
+    ]
+    show(rows, {"key": "Key", "secrets": "Secrets", "here": "Here"}, output)
+
+
+@secrets.command("rotate-keys")
+@reason_option
+@output_option
+def rotate_keys(reason: str, output: str) -> None:
+    """Make a new key and wrap all secrets with it. If that was broken off, the next call brings it to its end instead.
+
+    The secrets themselves stay as they are, and so do the instances.
+    """
+    with transaction():
+        made = instance_secrets.new_key(reason) if instance_secrets.all_rewrapped() else None
+    total = 0
+    while wrapped := _rewrap(reason):
+        total += wrapped
+    show_one({"key": keys.current().id, "made": made is not None, "secrets": total}, output)
+
+
+def _rewrap(reason: str) -> int:
+    with transaction():
+        return instance_secrets.rewrap(reason)
 
 
 def _facts(found: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from provisioner.administrations.queries import names
 from provisioner.catalogue.models import App, Release
 from provisioner.db import db, one_of
 from provisioner.hosts.models import Host
+from provisioner.instances.lifecycle import State
 from provisioner.instances.models import Instance
 
 Variables = dict[str, Any]
@@ -23,10 +24,10 @@ def rows(ids: Collection[UUID], release_id: UUID | None, *more: Any) -> Sequence
     """What the functions here need to know of each of these instances, on this release or on the one that it has."""
     release = release_id or func.coalesce(Instance.applied_release_id, Instance.desired_release_id)
     query = select(
-        Instance.id, Instance.short_id, Instance.environment, Instance.address, Instance.port, Instance.settings,
-        Instance.host_id, Instance.administration_id, Administration.slug.label("administration"),
+        Instance.id, Instance.short_id, Instance.environment, Instance.state, Instance.address, Instance.port,
+        Instance.settings, Instance.host_id, Instance.administration_id, Administration.slug.label("administration"),
         names().label("administration_names"), App.slug.label("app"), App.digest.label("app_digest"),
-        Release.version, Release.runtime, *more,
+        App.manifest["resources"]["memory_mb"].as_integer().label("memory_mb"), Release.version, Release.runtime, *more,
     )  # fmt: skip
     query = query.join(Administration, Administration.id == Instance.administration_id)
     query = query.join(Release, Release.id == release).join(App, App.id == Release.app_id)
@@ -40,9 +41,11 @@ def instance(row: Any) -> Variables:
             "short_id": row.short_id,
             "app": row.app,
             "environment": row.environment,
+            "suspended": row.state == State.SUSPENDED,
             "url": row.address.rstrip("/"),
             "port": row.port,
             "bind": "127.0.0.1",
+            "memory_mb": row.memory_mb,
         },
         "administration": {
             "id": str(row.administration_id),

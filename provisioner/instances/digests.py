@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import aliased
 
 from provisioner.db import db, one_of
 from provisioner.hosts.models import Host
@@ -16,11 +17,22 @@ from provisioner.instances.models import Instance, InstanceSecret
 from provisioner.jobs.lifecycle import OPEN
 from provisioner.jobs.models import Job
 
-# A sealed secret is another one whenever it was sealed anew: its digest changes with it and says nothing of it.
+# A secret is another one whenever it was sealed anew: its digest changes with it and says nothing of it. Its wrap does
+# not count. What a rotation is to put in place is what shall be.
+_newer = aliased(InstanceSecret)
+_is_newest = ~(
+    select(_newer.version)
+    .where(
+        _newer.instance_id == InstanceSecret.instance_id,
+        _newer.name == InstanceSecret.name,
+        _newer.version > InstanceSecret.version,
+    )
+    .exists()
+)
 _sealed = InstanceSecret.name + " " + func.encode(func.sha256(InstanceSecret.sealed), "hex")
 _secrets = (
     select(func.string_agg(_sealed, aggregate_order_by(literal(","), InstanceSecret.name)))
-    .where(InstanceSecret.instance_id == Instance.id)
+    .where(InstanceSecret.instance_id == Instance.id, _is_newest)
     .scalar_subquery()
 )
 

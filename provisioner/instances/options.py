@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from provisioner.backups.lifecycle import Overdue
 from provisioner.instances import queries
 from provisioner.instances.lifecycle import Environment, Health
 from provisioner.output import OneOf
@@ -16,6 +17,7 @@ FILTERS = (
     click.option("--environment", type=OneOf(Environment)),
     click.option("--host"),
     click.option("--health", type=OneOf(Health)),
+    click.option("--overdue", type=OneOf(Overdue), help="Without it, or a proof of it, for too long."),
     click.option("--text", help="Words of the administration's names, a code, a host name, a short id."),
 )
 

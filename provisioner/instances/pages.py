@@ -1,6 +1,6 @@
 """Pages about instances; and what other rooms' pages show of them, without knowing this room."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,18 +13,21 @@ from werkzeug.wrappers import Response
 from provisioner.accounts import browser
 from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
+from provisioner.backups import queries as stored
+from provisioner.backups.lifecycle import Overdue
 from provisioner.catalogue import queries as catalogue
 from provisioner.catalogue.models import App
+from provisioner.config import settings
 from provisioner.db import transaction
-from provisioner.instances import lifecycle, queries, service
+from provisioner.instances import ending, lifecycle, queries, service
 from provisioner.instances.lifecycle import Action, Environment, State
-from provisioner.instances.schemas import InstancesQuery, ResolveRequest, meant
+from provisioner.instances.schemas import DecisionRequest, InstancesQuery, ResolveRequest, meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.lifecycle import JobState
 from provisioner.jobs.schemas import CancelRequest
 from provisioner.listing import asked, filters, taken
 from provisioner.paging import PageRequest
-from provisioner.presentation import label, language, localised
+from provisioner.presentation import format_moment, label, language, localised
 
 blp = Blueprint("instances", __name__)
 
@@ -46,6 +49,7 @@ def every() -> str:
         releases=_versions(apps, wanted.get("app")),
         states=queries.STATES,
         environments=Environment,
+        overdue=Overdue,
     )
 
 
@@ -60,12 +64,16 @@ def _versions(apps: Sequence[App], chosen: str | None) -> list[tuple[str, str]]:
 def one(instance_id: UUID) -> str:
     instance = queries.detail(instance_id)
     app = catalogue.app_by_id(queries.by_id(instance_id).app_id)
+    backups = stored.of_instance(instance_id, PageRequest())
     return render_template(
         "instances/one.html",
         instance=instance,
         app=app,
         actions=_actions(instance, app),
         newer=_newer(instance, app),
+        restorable=_restorable(backups.rows),
+        backups=backups,
+        grace_days=settings().grace_days,
         jobs=jobs.find(jobs.Filter(instance_id=instance_id), RECENT),
         history=queries.history(instance_id),
     )
@@ -76,7 +84,7 @@ def _actions(instance: Any, app: App) -> list[Action]:
     if instance.job_id:
         return []
     state = State(instance.state)
-    return [action for action in Action if action in app.manifest["actions"] and lifecycle.may(action, state)]
+    return [action for action in Action if action in app.manifest["actions"] and lifecycle.may_be_asked(action, state)]
 
 
 def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
@@ -84,6 +92,49 @@ def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
     applied = next((each.position for each in app.releases if each.version == instance.applied), 0)
     newer = [each for each in reversed(catalogue.usable(app)) if each.position > applied]
     return [(each.version, f"{each.version} · {label(each.state, 'release')}") for each in newer]
+
+
+def _restorable(backups: Sequence[Any]) -> list[tuple[str, str]]:
+    """What the store still holds, to choose from."""
+    there = [backup for backup in backups if backup.expired_at is None]
+    return [(str(backup.id), f"{format_moment(backup.taken_at)} · {backup.version}") for backup in there]
+
+
+@blp.get("/instances/<uuid:instance_id>/certificate")
+@requires(Right.VIEW)
+def certificate(instance_id: UUID) -> str:
+    kept = ending.certificate(queries.by_id(instance_id))
+    return render_template(
+        "instances/certificate.html",
+        erasure=kept,
+        certificate=kept.certificate,
+        digest=ending.digest(kept.certificate),
+    )
+
+
+@blp.post("/instances/<uuid:instance_id>/failed-release/pardon")
+@requires(Right.OPERATE)
+def pardon(instance_id: UUID) -> Response:
+    return _decided(instance_id, lambda reason: service.pardon(instance_id, reason))
+
+
+@blp.post("/instances/<uuid:instance_id>/legal-hold")
+@requires(Right.OPERATE)
+def hold(instance_id: UUID) -> Response:
+    return _decided(instance_id, lambda reason: ending.hold(service.held(instance_id), reason))
+
+
+@blp.post("/instances/<uuid:instance_id>/legal-hold/lift")
+@requires(Right.OPERATE)
+def lift_hold(instance_id: UUID) -> Response:
+    return _decided(instance_id, lambda reason: ending.release(service.held(instance_id), reason))
+
+
+def _decided(instance_id: UUID, decide: Callable[[str], object]) -> Response:
+    wanted = browser.form(DecisionRequest)
+    with transaction():
+        decide(wanted["reason"])
+    return redirect(url_for("instances.one", instance_id=instance_id), HTTPStatus.SEE_OTHER)
 
 
 @blp.post("/jobs/<uuid:job_id>/cancel")

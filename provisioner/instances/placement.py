@@ -1,43 +1,119 @@
-"""Finding a host and a port for a new instance, and whether its name is still to be had."""
+"""Finding a host for a new instance, and whether its name is still to be had."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
 
+from provisioner.catalogue.models import App
 from provisioner.db import db
-from provisioner.errors import Conflict
-from provisioner.hosts import service as hosts
+from provisioner.errors import Conflict, marked as _l
+from provisioner.hosts import service as hosts, weighing
 from provisioner.hosts.models import Host
+from provisioner.hosts.weighing import Room, Unfit
 from provisioner.instances.lifecycle import State
 from provisioner.instances.models import Instance
+from provisioner.instances.rooms import free_ports, need_of, room, taken
+from provisioner.presentation import Country
 
 LONGEST_LABEL = 63  # characters of one label of a host name (RFC 1035)
+USUAL_PORTS = {"http": 80, "https": 443}
+
+
+# Each for data that may lie anywhere, and for data that stay in the country.
+REFUSALS: dict[Unfit | None, tuple[str, str]] = {
+    None: (_l("No server is registered."),) * 2,
+    Unfit.COUNTRY: (_l("No server is in %(country)s, which the data of %(app)s do not leave."),) * 2,
+    Unfit.STATE: (
+        _l("No server takes new instances."),
+        _l("No server in %(country)s takes new instances."),
+    ),
+    Unfit.NOT_PREPARED: (
+        _l("No server that takes new instances is prepared for them."),
+        _l("No server in %(country)s that takes new instances is prepared for them."),
+    ),
+    Unfit.LABELS: (
+        _l("No server has all the labels that %(app)s asks for: %(labels)s."),
+        _l("No server in %(country)s has all the labels that %(app)s asks for: %(labels)s."),
+    ),
+    Unfit.MEMORY: (
+        _l("No server has %(memory_mb)s MB of memory free."),
+        _l("No server in %(country)s has %(memory_mb)s MB of memory free."),
+    ),
+    Unfit.DISK: (
+        _l("No server has %(disk_mb)s MB of disk free."),
+        _l("No server in %(country)s has %(disk_mb)s MB of disk free."),
+    ),
+    Unfit.PORTS: (
+        _l("No server has a free port."),
+        _l("No server in %(country)s has a free port."),
+    ),
+}
+
+
+class NoRoom(Conflict):
+    """`hosts` says of each why it gets no instance."""
+
+    code = "no-room"
+
+    def __init__(self, app: App, rooms: Sequence[Room]) -> None:
+        need = need_of(app)
+        anywhere, in_country = REFUSALS[weighing.hindrance(rooms, need)]
+        super().__init__(
+            in_country if need.country else anywhere,
+            app=app.slug,
+            country=Country(need.country or ""),
+            labels=", ".join(sorted(need.labels)),
+            memory_mb=need.memory_mb,
+            disk_mb=need.disk_mb,
+            hosts=[{"host": room.name, "reason": weighing.unfit(room, need)} for room in rooms],
+        )
 
 
 @dataclass(frozen=True)
 class Place:
     host: Host
-    port: int
+    port: int | None  # None: the instance is told apart by its name
+
+    def address(self, hostname: str) -> str:
+        """Where an instance of this host name answers."""
+        if self.port is not None:
+            return f"http://{self.host.address}:{self.port}/"
+        proxy = self.host.facts["proxy"]
+        port = proxy.get("port", USUAL_PORTS[proxy["scheme"]])
+        shown = "" if port == USUAL_PORTS[proxy["scheme"]] else f":{port}"
+        return f"{proxy['scheme']}://{hostname}{shown}/"
 
 
-def place() -> Place:
-    """The host with the fewest instances and its lowest free port; Conflict where no active host has room.
+class Vacancies:
+    """All hosts, held until the end of the transaction, and what is taken of them while instances get places.
 
-    A removed instance gives its port back.
+    A planned instance is its own reservation, and so is the open job that moves one.
     """
-    candidates = hosts.open_for_placement()
-    taken = _ports_taken()
-    for host in sorted(candidates, key=lambda host: len(taken[host.id])):
-        port = next((port for port in range(host.port_first, host.port_last + 1) if port not in taken[host.id]), None)
-        if port is not None:
-            return Place(host, port)
-    raise Conflict("No active host has room for another instance.")
+
+    def __init__(self) -> None:
+        self._hosts = {host.name: host for host in hosts.held_for_placement()}
+        self._taken = taken()
+
+    def place(self, app: App, *, besides: UUID | None = None, only: str | None = None) -> Place:
+        """The host that suits the app best, and its lowest free port if it has ports; NoRoom where none suits.
+
+        `besides`: the id of one that does not count; `only`: the name of the one that does.
+        """
+        possible = [each for each in self._hosts.values() if each.id != besides and only in {None, each.name}]
+        rooms = [room(host, self._taken[host.id]) for host in possible]
+        chosen = weighing.best(rooms, need_of(app))
+        if chosen is None:
+            raise NoRoom(app, rooms)
+        host = self._hosts[chosen.name]
+        port = min(free_ports(host, self._taken[host.id]), default=None)
+        self._taken[host.id].add(app.manifest["resources"], port)
+        return Place(host, port)
 
 
 def free(hostname: str) -> str:
-    """The name itself; Conflict if no host can have it, or if an instance has it: `place` has let nobody else in."""
+    """The name itself; Conflict if no host can have it, or if an instance has it: `Vacancies` let nobody else in."""
     if len(hostname.partition(".")[0]) > LONGEST_LABEL:
         raise Conflict(
             "%(hostname)s is too long for a host name. Give the administration a shorter label.", hostname=hostname
@@ -51,12 +127,3 @@ def free(hostname: str) -> str:
             instance_id=str(instance_id),
         )
     return hostname
-
-
-def _ports_taken() -> dict[UUID, set[int]]:
-    taken: dict[UUID, set[int]] = defaultdict(set)
-    for host_id, port in db.session.execute(
-        select(Instance.host_id, Instance.port).where(Instance.state != State.REMOVED)
-    ):
-        taken[host_id].add(port)
-    return taken

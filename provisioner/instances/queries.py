@@ -6,18 +6,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, null, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, and_, exists, false, func, null, select, type_coerce
 
 from provisioner.administrations.kinds import Language
 from provisioner.administrations.models import Administration
 from provisioner.administrations.search import inside_region, listed_under, matches
+from provisioner.backups import queries as stored
+from provisioner.backups.lifecycle import Overdue
+from provisioner.backups.models import Backup
 from provisioner.catalogue.models import App
 from provisioner.db import db
 from provisioner.errors import NotFound
 from provisioner.instances.inventory import FROZEN, constant, facts, host, selected, version
-from provisioner.instances.lifecycle import Environment, Health, State
+from provisioner.instances.lifecycle import LIVE, Environment, Health, State
 from provisioner.instances.models import Instance, InstancePeriod
-from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.lifecycle import OPEN, JobState
+from provisioner.jobs.models import Job
 from provisioner.paging import Page, PageRequest, page
 
 STATES = (*State, JobState.NEEDS_ATTENTION)  # as shown: an open job in need of a person freezes its instance
@@ -34,6 +38,7 @@ class Filter:
     environment: Environment | None = None
     host: str | None = None
     health: Health | None = None  # no past health is kept: with `as_of` it finds nothing
+    overdue: Overdue | None = None  # of those that live; told of now alone
     text: str | None = None  # a part of the administration's name or of the host name, or the short id
     region_id: UUID | None = None  # of administrations in this region
 
@@ -90,18 +95,52 @@ def ids(wanted: Filter, most: int) -> list[UUID]:
 def detail(instance_id: UUID, as_of: datetime | None = None) -> Any:
     """One instance with the columns of `rows`, its settings and its version; NotFound if there was none then."""
     was = facts(as_of)
-    looked_at = Instance.health_at if as_of is None else null().label("health_at")
-    query = selected(was, as_of).add_columns(was.settings, Instance.created_at, looked_at, Instance.version)
+    query = selected(was, as_of).add_columns(was.settings, Instance.created_at, Instance.version, *_only_now(as_of))
     row = db.session.execute(query.where(Instance.id == instance_id)).one_or_none()
     if row is None:
         raise NotFound(kind="instance", key=instance_id)
     return row
 
 
+def _only_now(as_of: datetime | None) -> list[ColumnElement[Any]]:
+    """What no past moment is known for."""
+    last = stored.last_good().where(Backup.instance_id == Instance.id)
+    known: dict[str, Any] = {
+        "health_at": Instance.health_at,
+        "last_used_at": Instance.last_used_at,
+        "removal_due_at": Instance.removal_due_at,
+        "legal_hold": Instance.legal_hold,
+        "backed_up_at": last.with_only_columns(func.max(Backup.taken_at)).scalar_subquery(),
+        "proven_at": last.with_only_columns(func.max(Backup.proven_at)).scalar_subquery(),
+    }
+    return [(column if as_of is None else null()).label(name) for name, column in known.items()]
+
+
 def by_ids(ids: Iterable[UUID]) -> dict[UUID, Any]:
     """These instances, removed ones among them: the columns of `rows`."""
     query = selected(Instance, None).where(Instance.id.in_(list(ids)))
     return {row.id: row for row in db.session.execute(query)}
+
+
+def removable(most: int) -> dict[str, list[UUID]]:
+    """By app, suspended instances whose grace period is over and that neither a hold nor a job keeps."""
+    over = Instance.removal_due_at <= func.clock_timestamp()
+    busy = exists().where(Job.instance_id == Instance.id, Job.state.in_(OPEN))
+    query = select(App.slug, Instance.id).join(App, App.id == Instance.app_id)
+    query = query.where(Instance.state == State.SUSPENDED, over, Instance.legal_hold.is_(None), ~busy)
+    found: dict[str, list[UUID]] = {}
+    for slug, instance_id in db.session.execute(query.order_by(Instance.removal_due_at).limit(most)):
+        found.setdefault(slug, []).append(instance_id)
+    return found
+
+
+def overdue() -> dict[Overdue, int]:
+    """How many instances have gone without a backup, or without a proof of one, for too long."""
+    queries = {what: rows(None, Filter(overdue=what)) for what in Overdue}
+    return {
+        what: db.session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+        for what, query in queries.items()
+    }
 
 
 def release_counts(app_id: UUID) -> dict[UUID, int]:
@@ -159,6 +198,11 @@ def _conditions(wanted: Filter, was: Any, as_of: datetime | None) -> Iterator[Co
     )
     yield from (column == value for column, value in equal if value is not None)
     yield _in_state(wanted.state, was)
+    if wanted.overdue:
+        living = Instance.state.in_([constant(state, Instance.state) for state in sorted(LIVE)])
+        yield (
+            and_(living, stored.overdue(wanted.overdue, Instance.id, Instance.created_at)) if as_of is None else false()
+        )
     if wanted.text:
         yield _about(wanted.text, as_of)
     if wanted.region_id:
@@ -173,6 +217,11 @@ def _in_state(state: str | None, was: Any) -> ColumnElement[bool]:
     if state == JobState.NEEDS_ATTENTION:
         return FROZEN
     return and_(was.state == state, FROZEN.is_not(True))
+
+
+def _overdue(what: Overdue) -> ColumnElement[bool]:
+    living = Instance.state.in_([constant(state, Instance.state) for state in sorted(LIVE)])
+    return and_(living, stored.overdue(what, Instance.id, Instance.created_at))
 
 
 def _about(text: str, as_of: datetime | None) -> ColumnElement[bool]:

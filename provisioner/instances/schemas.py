@@ -6,8 +6,10 @@ from marshmallow import Schema, fields, pre_dump
 from marshmallow.validate import OneOf
 
 from provisioner.administrations.queries import referred
+from provisioner.backups.lifecycle import Overdue
 from provisioner.catalogue.manifest import Words
 from provisioner.db import Json
+from provisioner.instances.ending import digest
 from provisioner.instances.lifecycle import Environment, Health, State
 from provisioner.instances.queries import STATES, Filter
 from provisioner.jobs.lifecycle import JobState, Resolution
@@ -18,6 +20,23 @@ from provisioner.listing import AsOfQuery, ListQuery
 class ResolveRequest(Schema):
     resolution = fields.Enum(Resolution, by_value=True, required=True)
     reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
+
+
+class DecisionRequest(Schema):
+    """What a person decides about an instance without a job."""
+
+    reason = fields.String(required=True, validate=REASON, metadata={"description": "Kept in the audit."})
+
+
+class CertificateView(Schema):
+    instance_id = fields.UUID()
+    job_id = fields.UUID()
+    erased_at = fields.AwareDateTime()
+    certificate = fields.Dict(metadata={"description": "What was erased, where, and what is left."})
+    digest = fields.Function(
+        lambda kept: digest(kept.certificate),
+        metadata={"type": "string", "description": "SHA-256 of the certificate; the audit has it, too."},
+    )
 
 
 class InstancesFilter(Schema):
@@ -31,6 +50,11 @@ class InstancesFilter(Schema):
     environment = fields.Enum(Environment, by_value=True)
     host = fields.String()
     health = fields.Enum(Health, by_value=True)
+    overdue = fields.Enum(
+        Overdue,
+        by_value=True,
+        metadata={"description": "Without a backup, or without a proof of one, for longer than the settings allow."},
+    )
     region = fields.String(
         metadata={"description": "Of administrations in this region: its id, its label, or a code as scheme:value."}
     )
@@ -104,7 +128,19 @@ class InstanceView(Schema):
 class InstanceDetailView(InstanceView):
     settings = fields.Dict()
     created_at = fields.AwareDateTime()
+    removal_due_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When the grace period of one that is to be removed is over."}
+    )
+    legal_hold = fields.String(allow_none=True, metadata={"description": "Why nothing of it may be erased."})
+    backed_up_at = fields.AwareDateTime(allow_none=True, metadata={"description": "Its last backup in the store."})
+    proven_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When a copy was last restored from a backup and read."}
+    )
     health_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When its health was last looked at."})
+    last_used_at = fields.AwareDateTime(
+        allow_none=True,
+        metadata={"description": "When somebody last asked for it, as of its last check; null where no proxy tells."},
+    )
 
 
 class PeriodView(Schema):

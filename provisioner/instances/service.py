@@ -4,26 +4,32 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 
 from provisioner.administrations.models import Administration
 from provisioner.audit import service as audit
+from provisioner.backups import service as backups
 from provisioner.catalogue import parameters
 from provisioner.catalogue.models import App, Release
 from provisioner.db import Json, db
-from provisioner.errors import NotFound
-from provisioner.instances import secrets as instance_secrets
-from provisioner.instances.lifecycle import STEPS, Action, Environment, Health, State, is_known
+from provisioner.errors import Conflict, NotFound
+from provisioner.instances import ending, learning, moving, secrets as instance_secrets
+from provisioner.instances.lifecycle import NOTICE, STEPS, Action, Environment, Health, State, is_known
 from provisioner.instances.models import Instance
-from provisioner.instances.placement import free, place
+from provisioner.instances.placement import Vacancies, free
 from provisioner.jobs import attempts, service as jobs
 from provisioner.jobs.attempts import Claim, Fenced, Outcome
 from provisioner.jobs.lifecycle import End, JobState, Resolution
 from provisioner.jobs.models import Job
 from provisioner.workers.service import wake
+
+TRY_AGAIN = timedelta(days=1)  # after a removal that failed before it touched anything
+BACK = "back"  # what a move reports that did not succeed and left nothing elsewhere
+KEPT = "previous"  # what a rotation reports that has put back the secrets of before
 
 
 def _short_id() -> str:
@@ -58,7 +64,7 @@ def hostname(wanted: Wanted, zone: str) -> str:
 
 def reserve(wanted: Wanted, zone: str) -> Instance:
     """Enter a planned instance, with a place and its secrets. The caller holds the administration's row."""
-    spot = place()
+    spot, named = Vacancies().place(wanted.app), free(hostname(wanted, zone))
     instance = Instance(
         id=uuid4(),
         short_id=_short_id(),
@@ -67,8 +73,8 @@ def reserve(wanted: Wanted, zone: str) -> Instance:
         environment=wanted.environment,
         host_id=spot.host.id,
         port=spot.port,
-        hostname=free(hostname(wanted, zone)),
-        address=f"http://{spot.host.address}:{spot.port}/",
+        hostname=named,
+        address=spot.address(named),
         state=State.PLANNED,
         desired_release_id=wanted.release.id,
         settings=wanted.settings,
@@ -77,13 +83,27 @@ def reserve(wanted: Wanted, zone: str) -> Instance:
     db.session.add(instance)
     db.session.flush()
     instance_secrets.generate(instance.id, wanted.app.manifest["secrets"])
-    audit.record(
-        "instance.plan",
-        "instance",
-        instance.id,
-        administration_id=instance.administration_id,
+    _record(
+        instance,
+        "plan",
         after={"app": wanted.app.slug, "environment": wanted.environment, "address": instance.address},
     )
+    return instance
+
+
+def _record(instance: Instance, act: str, **more: Any) -> None:
+    audit.record(f"instance.{act}", "instance", instance.id, administration_id=instance.administration_id, **more)
+
+
+def pardon(instance_id: UUID, reason: str) -> Instance:
+    """A person says that what made a release fail on this instance is mended: an update may go to it again."""
+    instance = held(instance_id)
+    if instance.failed_release_id is None:
+        raise Conflict("No release has failed on this instance.")
+    failed = _version(instance.failed_release_id)
+    instance.failed_release_id = None
+    db.session.flush()
+    _record(instance, "pardon_release", reason=reason, after={"release": failed})
     return instance
 
 
@@ -95,31 +115,31 @@ def configure(instance: Instance, app: App, given: Json) -> None:
 
 def _move(instance: Instance, action: Action, state: State, reason: str | None = None) -> None:
     if instance.state is not state:
-        audit.record(
-            f"instance.{action}",
-            "instance",
-            instance.id,
-            administration_id=instance.administration_id,
-            before={"state": instance.state},
-            after={"state": state},
-            reason=reason,
-        )
+        _record(instance, action, before={"state": instance.state}, after={"state": state}, reason=reason)
         instance.state = state
 
 
-def _succeeded(instance: Instance, action: Action, release_id: UUID, reason: str | None = None) -> None:
+def _succeeded(instance: Instance, action: Action, job: Job, reason: str | None = None) -> None:
     step = STEPS[action]
     if step.applies_release:
-        instance.applied_release_id = release_id
-        instance.failed_release_id = None
+        instance.applied_release_id, instance.failed_release_id = job.release_id, None
+    if step.moves:
+        moving.arrive(instance, job)
+    if step.converges:
+        instance.applied_settings = instance.settings
     _move(instance, action, step.afterwards or instance.state, reason)
+    if instance.state is State.ACTIVE:
+        instance.removal_due_at = None
 
 
 def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | None = None) -> None:
     step = STEPS[action]
-    if step.applies_release:
+    if step.blames_release:
         instance.failed_release_id = release_id
+    if step.converges:
         _wish_no_more(instance)
+    if action is Action.REMOVE and instance.removal_due_at:
+        instance.removal_due_at += TRY_AGAIN
     _move(instance, action, step.on_failure or instance.state, reason)
 
 
@@ -136,14 +156,9 @@ def _keep_digest(instance: Instance, job: Job, state: JobState, *, resolved: boo
 
 
 def _is_off(job: Job) -> bool:
+    if STEPS[Action(job.action)].on_a_copy:
+        return False
     return bool(job.report.get("drift")) or job.report.get("health") == Health.UNHEALTHY
-
-
-def _learn_health(instance: Instance, report: Json, now: datetime) -> None:
-    if "health" in report:
-        healthy = report["health"] == Health.HEALTHY
-        instance.health = Health.HEALTHY if healthy else Health.UNHEALTHY
-        instance.health_at = now
 
 
 def conclude(outcomes: Mapping[Claim, Outcome]) -> dict[UUID, JobState]:
@@ -184,11 +199,12 @@ def _end(job: Job, instance: Instance, outcome: Outcome, now: datetime) -> JobSt
     # What an earlier attempt left behind is known only if the action may be repeated without harm.
     untouched = not outcome.touched and (not job.touched or job.retry_safe)
     # Successes, which are many, need not ask the database for this: each question costs as much as the rest.
-    serving = outcome.end is not End.SUCCEEDED and _serves_as_before(instance, outcome.report)
+    serving = outcome.end is not End.SUCCEEDED and _serves_as_before(instance, action, outcome.report)
     known = untouched or is_known(action, failed=outcome.end is End.FAILED, serving=serving)
     repeatable = untouched or job.retry_safe
     state = attempts.conclude(job, outcome, known=known, repeatable=repeatable, now=now)
-    _learn_health(instance, outcome.report, now)
+    if not STEPS[action].on_a_copy:
+        learning.learn(instance, outcome.report, now)
     _settle(instance, job, state)
     return state
 
@@ -197,23 +213,41 @@ def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = 
     """Let the instance follow its job to the state in which that ended."""
     action = Action(job.action)
     if state is JobState.SUCCEEDED:
-        _succeeded(instance, action, job.release_id, reason)
+        _succeeded(instance, action, job, reason)
     elif state is JobState.FAILED:
         _failed(instance, action, job.release_id, reason)
-    elif state in {JobState.CANCELLED, JobState.TIMED_OUT} and STEPS[action].applies_release:
+    elif state in {JobState.CANCELLED, JobState.TIMED_OUT} and STEPS[action].converges:
         _wish_no_more(instance)
     _keep_digest(instance, job, state, resolved=reason is not None)
+    if state is JobState.SUCCEEDED and reason is None:
+        _remember(instance, job, action)
+
+
+def _remember(instance: Instance, job: Job, action: Action) -> None:
+    """What a run has done beside the instance: backups that it kept or proved, and the end of the instance."""
+    if "backup" in job.report and "name" in job.report["backup"]:
+        backups.keep(job, instance.applied_release_id or job.release_id, job.report["backup"])
+        backups.expire(job, job.report["expired"])
+    if action is Action.DRILL and job.backup_id:
+        backups.prove(job, job.backup_id)
+    if action is Action.REMOVE:
+        ending.certify(instance, job)
 
 
 def _wish_no_more(instance: Instance) -> None:
     """What is desired is again what is there."""
     instance.desired_release_id = instance.applied_release_id or instance.desired_release_id
+    instance.settings = instance.applied_settings or instance.settings
 
 
-def _serves_as_before(instance: Instance, report: Json) -> bool:
+def _serves_as_before(instance: Instance, action: Action, report: Json) -> bool:
+    step = STEPS[action]
+    if (step.renews and report.get("secrets") != KEPT) or (step.moves and report.get("moved") != BACK):
+        return False  # a healthy page does not say with which secrets, nor where
     if instance.applied_release_id is None or report.get("health") != Health.HEALTHY:
         return False
-    return bool(report.get("active_version") == _version(instance.applied_release_id))
+    expected = NOTICE if instance.state is State.SUSPENDED else _version(instance.applied_release_id)
+    return bool(report.get("active_version") == expected)
 
 
 def _version(release_id: UUID) -> str | None:

@@ -51,7 +51,7 @@ class Outcome:
     """What came of an attempt.
 
     `touched`: a task had started on the instance; `report`: what the playbook said; `stopped`: what was killed with
-    a run that was stopped.
+    a run that was stopped; `target_silent`: it was the host that the instance moves to that did not answer.
     """
 
     end: End
@@ -59,6 +59,7 @@ class Outcome:
     report: Json
     events_emitted: int
     stopped: Json | None = None
+    target_silent: bool = False
 
 
 def running(held: Collection[Claim]) -> ColumnElement[bool]:
@@ -145,6 +146,7 @@ def conclude(job: Job, outcome: Outcome, *, known: bool, repeatable: bool, now: 
     job.lease_until = None
     job.finished_at = None if job.state in OPEN else now
     _wait(job, end, again=again)
+    _park(job, end, outcome)
     record("job.conclude", job, outcome=job.state, after={"state": job.state, "cause": job.cause})
     return job.state
 
@@ -160,9 +162,15 @@ def _may_try_again(job: Job, end: End) -> bool:
 
 
 def _wait(job: Job, end: End, *, again: bool) -> None:
-    """Nothing begins on the instance while what was cut off may act on, nor on a host that does not answer."""
+    """Nothing begins on the instance while what was cut off may act on."""
     if acts_on(end, job.state):  # a person's retry waits for its end, too
         pause = backoff(job.attempt, random.random()) if again else 0.0  # noqa: S311 - jitter
         job.not_before = soon(settings().quiesce + pause)
-    if end is End.UNREACHABLE:
+
+
+def _park(job: Job, end: End, outcome: Outcome) -> None:
+    """Nothing begins on a host that does not answer."""
+    if job.target_host_id and outcome.target_silent:
+        hosts.park(job.target_host_id)
+    elif end is End.UNREACHABLE:
         hosts.park(job.host_id)

@@ -14,6 +14,7 @@ from provisioner.config import settings
 from provisioner.db import db
 from provisioner.jobs.attempts import Claim
 from provisioner.jobs.lifecycle import JobState
+from provisioner.jobs.queries import UNFROZEN
 
 # Two claimers may wish for the same slot, or for jobs that one run could carry out together: who gets nothing looks
 # again, so many times, after that many seconds.
@@ -25,7 +26,8 @@ FORKS = 8  # instances that one run acts on at once, if there are slots for it
 
 @dataclass(frozen=True)
 class Batch:
-    """What one run carries out: the same action of one app, to one release, on instances of one host.
+    """What one run carries out: the same action of one app, to one release, on instances of one host; if it moves them,
+    all to one other.
 
     `forks`: on so many of them it may act at once, for so many slots were taken.
     """
@@ -35,29 +37,39 @@ class Batch:
 
 
 # What may be taken now, wherever its turn is.
-_DUE = """
+_DUE = f"""
     job.state = 'queued' AND (job.not_before IS NULL OR job.not_before <= clock_timestamp())
     AND job.instance_id <> ALL (ARRAY(SELECT acting.instance_id FROM job AS acting
         WHERE acting.state IN ('running', 'quiescing')))
-"""
+    AND {UNFROZEN}
+"""  # noqa: S608 - made of texts of ours
 # Whoever broke a run, or was lost with one, goes alone: it shall break or lose nobody else.
 _SOCIABLE = "({0}.cause IS NULL OR {0}.cause IN ('unreachable', 'not_begun'))"
+# Where it ends: on the host where it is, or on the one to which it moves.
+_TO = "coalesce(job.target_host_id, job.host_id)"
 # Compared as a whole, so that only the index of just these columns can give the order.
-_KIND = "job.host_id, job.app_id, job.action, job.release_id, job.background"
+_KIND = f"job.host_id, {_TO}, job.app_id, job.action, job.release_id, job.background"
 _ITS_KIND = _KIND.replace("job.", "next.")
 _FREE_OF_APP = """
     SELECT slot.* FROM slot JOIN next ON slot.owner_id = next.app_id JOIN app ON app.id = next.app_id
     WHERE slot.scope = 'app' AND slot.number <= (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NULL
 """
 _FREE_OF_HOST = """
-    SELECT slot.* FROM slot JOIN next ON slot.owner_id = next.host_id JOIN host ON host.id = next.host_id
+    SELECT slot.* FROM next JOIN host ON host.id = {0} JOIN slot ON slot.owner_id = host.id
     WHERE slot.scope = 'host' AND slot.number <= host.slots AND slot.run_id IS NULL
 """
+# A move takes slots of two hosts. All take those of the host that is first by its id before those of the other, which
+# they leave to others where they got none: of two that bring instances to each other's host one gets both.
+_FREE_OF_FIRST = _FREE_OF_HOST.format("least(next.host_id, next.target_host_id)")
+_FREE_OF_OTHER = _FREE_OF_HOST.format("greatest(next.host_id, next.target_host_id)") + (
+    "AND next.target_host_id IS NOT NULL"
+)
 # Per served site and app the first few that may begin; of them all the oldest that nobody else is just taking, and with
 # it others that the same run can carry out. It takes half of the slots that are free: whoever comes next finds one.
 # Only who has waited (`patient` no more) takes one whose like somebody else is just taking: it may belong to that run.
 # Arrays and not joins say which hosts and instances are free, so that the queue is read in the order of its index, and
 # no further than to the first few.
+# Of moves a run has no more than it has slots: between its parts all wait for each other, and none is served meanwhile.
 CLAIM = text(f"""
     WITH open_host AS MATERIALIZED (
         SELECT host.id FROM host WHERE host.parked_at IS NULL
@@ -72,6 +84,7 @@ CLAIM = text(f"""
             SELECT job.id, job.background, job.queued_at, ({_KIND}) AS kind FROM job
             WHERE job.site = served.site AND job.app_id = app.id AND {_DUE}
                 AND job.host_id = ANY (ARRAY(SELECT id FROM open_host))
+                AND {_TO} = ANY (ARRAY(SELECT id FROM open_host))
             ORDER BY job.background, job.queued_at, job.id LIMIT 10
         ) AS first
         WHERE EXISTS (SELECT FROM open_host)
@@ -103,22 +116,32 @@ CLAIM = text(f"""
     ), wish AS MATERIALIZED (
         SELECT least(:forks, 1 + (SELECT count(*) FROM companion),
             (1 + (SELECT count(*) FROM ({_FREE_OF_APP}) AS free)) / 2,
-            (1 + (SELECT count(*) FROM ({_FREE_OF_HOST}) AS free)) / 2) AS slots
+            (1 + (SELECT count(*) FROM ({_FREE_OF_FIRST}) AS free)) / 2,
+            CASE WHEN (SELECT target_host_id FROM next) IS NOT NULL
+                THEN (1 + (SELECT count(*) FROM ({_FREE_OF_OTHER}) AS free)) / 2 END) AS slots
     ), of_app AS MATERIALIZED (
         {_FREE_OF_APP} ORDER BY slot.number LIMIT (SELECT slots FROM wish) FOR UPDATE OF slot SKIP LOCKED
-    ), of_host AS MATERIALIZED (
-        {_FREE_OF_HOST} ORDER BY slot.number LIMIT (SELECT slots FROM wish) FOR UPDATE OF slot SKIP LOCKED
+    ), of_first AS MATERIALIZED (
+        {_FREE_OF_FIRST} ORDER BY slot.number LIMIT (SELECT count(*) FROM of_app) FOR UPDATE OF slot SKIP LOCKED
+    ), of_other AS MATERIALIZED (
+        {_FREE_OF_OTHER} ORDER BY slot.number LIMIT (SELECT count(*) FROM of_first) FOR UPDATE OF slot SKIP LOCKED
     ), width AS MATERIALIZED (
-        SELECT least((SELECT count(*) FROM of_app), (SELECT count(*) FROM of_host)) AS slots
+        SELECT least((SELECT count(*) FROM of_app), (SELECT count(*) FROM of_first),
+            CASE WHEN (SELECT target_host_id FROM next) IS NOT NULL THEN (SELECT count(*) FROM of_other) END) AS slots
     ), taken AS (
         UPDATE slot SET run_id = :run FROM (
-            SELECT *, row_number() OVER (PARTITION BY scope ORDER BY number) AS place
-            FROM (SELECT * FROM of_app UNION ALL SELECT * FROM of_host) AS locked
+            SELECT *, row_number() OVER (PARTITION BY scope, owner_id ORDER BY number) AS place FROM (
+                SELECT * FROM of_app UNION ALL SELECT * FROM of_first UNION ALL SELECT * FROM of_other
+            ) AS locked
         ) AS free, width
         WHERE (slot.scope, slot.owner_id, slot.number) = (free.scope, free.owner_id, free.number)
             AND free.place <= width.slots
     ), granted AS MATERIALIZED (
-        SELECT every.* FROM (SELECT id, instance_id FROM next UNION ALL SELECT id, instance_id FROM companion) AS every
+        SELECT every.* FROM (
+            SELECT id, instance_id FROM next UNION ALL (SELECT id, instance_id FROM companion LIMIT (
+                SELECT CASE WHEN next.target_host_id IS NOT NULL THEN greatest(width.slots, 1) - 1 END FROM next, width
+            ))
+        ) AS every
         WHERE (SELECT slots FROM width) > 0
     ), fenced AS MATERIALIZED (
         UPDATE fence SET value = value + 1 WHERE instance_id = ANY (ARRAY(SELECT instance_id FROM granted))

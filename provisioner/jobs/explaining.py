@@ -17,6 +17,7 @@ class Explanation(StrEnum):
     OLD_FENCE = "old_fence"
     NOT_PREPARED = "not_prepared"
     WENT_BACK = "went_back"
+    SECRETS_KEPT = "secrets_kept"
     PACKAGES = "packages"
     PORT_TAKEN = "port_taken"
     DATABASE_REFUSED = "database_refused"
@@ -69,6 +70,7 @@ RULES = (
     Rule(Explanation.OLD_FENCE, r"this job carries fence", "instance_guard"),
     Rule(Explanation.NOT_PREPARED, r"nothing was touched: the host has no", "instance_guard"),
     Rule(Explanation.WENT_BACK, r"the update to .* failed, and the instance is back on"),
+    Rule(Explanation.SECRETS_KEPT, r"the secrets were not renewed, and the instance has those of before"),
     Rule(Explanation.BACKUP_UNREADABLE, r"", "instance_restore"),
     Rule(
         Explanation.BACKUP_UNREADABLE,

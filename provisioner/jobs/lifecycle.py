@@ -45,12 +45,15 @@ class Waiting(StrEnum):
     """Why a queued job is not carried out yet."""
 
     DRAINING = "draining"  # the service or the site begins nothing new
+    FROZEN = "frozen"  # a freeze window holds, and it changes its instance
     NO_WORKER = "no_worker"  # no worker of its site has been seen lately
     HOST_PARKED = "host_parked"
+    TARGET_PARKED = "target_parked"  # the server that the instance moves to
     LATER = "later"  # an attempt could not reach the host, or was cut off and may act on
     INSTANCE_BUSY = "instance_busy"  # a check is being stopped for it
     APP_SLOTS = "app_slots"  # as many jobs of the app run as may at once
     HOST_SLOTS = "host_slots"
+    TARGET_SLOTS = "target_slots"  # of the server that the instance moves to
     TURN = "turn"  # others are taken before it, or it is the next one
 
 

@@ -15,7 +15,17 @@ FAILING = ("runner_on_failed", "runner_on_unreachable")  # of a loop's items onl
 
 class Job(Model):
     __tablename__ = "job"
-    __audited__ = ("id", "instance_id", "request_id", "action", "release_id", "state", "attempt", "cause")
+    __audited__ = (
+        "id",
+        "instance_id",
+        "request_id",
+        "action",
+        "release_id",
+        "state",
+        "attempt",
+        "cause",
+        "let_through",
+    )
 
     id: Mapped[Id]
     instance_id: Mapped[UUID] = mapped_column(ForeignKey("instance.id"))
@@ -26,9 +36,14 @@ class Job(Model):
     release_id: Mapped[UUID] = mapped_column(ForeignKey("release.id"))
     digest: Mapped[str]  # of the app's folder when the request was approved
     desired_digest: Mapped[str | None]  # of all that it is to put in place; None: it puts only a part there, or nothing
+    backup_id: Mapped[UUID | None] = mapped_column(ForeignKey("backup.id", use_alter=True))  # that it restores
     host_id: Mapped[UUID] = mapped_column(ForeignKey("host.id"))  # the instance's
+    target_host_id: Mapped[UUID | None] = mapped_column(ForeignKey("host.id"))  # to which it moves the instance
+    target_port: Mapped[int | None]
     site: Mapped[str]  # the host's
     background: Mapped[bool] = mapped_column(default=False)  # a sweep's: waits behind people's jobs, gives way to them
+    read_only: Mapped[bool] = mapped_column(default=False)  # it changes nothing, so no freeze window stops it
+    let_through: Mapped[bool] = mapped_column(default=False)  # by a person, although a freeze window holds
     giving_way: Mapped[bool] = mapped_column(default=False)  # running, and being stopped for a person's job
     state: Mapped[JobState]
     retry_safe: Mapped[bool]

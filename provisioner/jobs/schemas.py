@@ -72,10 +72,14 @@ class WaitView(Schema):
     """Why a queued job is not carried out yet."""
 
     reason = fields.Enum(Waiting, by_value=True)
-    what = fields.String(metadata={"description": "The host, app, site or action that it waits for; or empty."})
+    what = fields.String(
+        metadata={"description": "The host, app, site, administration or action that it waits for; or empty."}
+    )
     until = fields.AwareDateTime(allow_none=True, metadata={"description": "When that is looked at again."})
     ahead = fields.Integer(metadata={"description": "How many jobs come before it, where it is only its turn."})
-    explanation = fields.String(metadata={"description": "What a person gave as the reason of a drain."})
+    explanation = fields.String(
+        metadata={"description": "What a person gave as the reason of a drain or a freeze window."}
+    )
 
 
 class FailedTaskView(Schema):
@@ -148,6 +152,8 @@ class JobDetailView(JobView):
     begun = fields.Boolean(metadata={"description": "In the run of its newest attempt its turn has come."})
     deadline = fields.AwareDateTime(allow_none=True)
     cancel_requested_at = fields.AwareDateTime(allow_none=True)
+    read_only = fields.Boolean(metadata={"description": "It changes nothing, so no freeze window stops it."})
+    let_through = fields.Boolean(metadata={"description": "A person let it through freeze windows."})
     waits = fields.Nested(WaitView, allow_none=True, metadata={"description": "Why it waits, while it is queued."})
     not_before = fields.AwareDateTime(allow_none=True, metadata={"description": "The next attempt is made after it."})
     report = fields.Dict(metadata={"description": "What the playbook reported."})

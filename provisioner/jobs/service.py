@@ -39,7 +39,11 @@ class Order:
     site: str
     retry_safe: bool
     timeout: int
+    backup_id: UUID | None = None  # that it restores
+    target_host_id: UUID | None = None  # to which it moves the instance
+    target_port: int | None = None  # and the port there, if it has ports
     background: bool = False  # a sweep's: only for what may be stopped anywhere
+    read_only: bool = False  # no freeze window stops it
 
 
 def record(action: str, job: Job, *, outcome: str, after: Json, reason: str | None = None) -> None:

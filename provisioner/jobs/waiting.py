@@ -8,8 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, func, select
 
+from provisioner.administrations.models import Administration
 from provisioner.catalogue.models import App
 from provisioner.db import db
+from provisioner.freezes import queries as freezes
+from provisioner.freezes.lifecycle import Scope
+from provisioner.freezes.models import Freeze
 from provisioner.hosts.models import Host
 from provisioner.jobs.lifecycle import LEASED, JobState, SlotScope, Waiting
 from provisioner.jobs.models import Job, Slot
@@ -24,7 +28,7 @@ class Wait:
     what: str = ""
     until: datetime | None = None
     ahead: int = 0
-    explanation: str = ""  # what a person gave as the reason of a drain
+    explanation: str = ""  # what a person gave as the reason of a drain or a freeze window
 
 
 def why(job: Any) -> Wait | None:
@@ -39,9 +43,33 @@ def _draining(job: Any) -> Wait | None:
     return Wait(Waiting.DRAINING, drain.name, explanation=drain.reason) if drain else None
 
 
+def _frozen(job: Any) -> Wait | None:
+    if job.read_only or job.let_through:
+        return None
+    freeze = freezes.holding(job.app_id, job.administration_id)
+    return Wait(Waiting.FROZEN, _whose(freeze), freeze.ends, explanation=freeze.reason) if freeze else None
+
+
+def _whose(freeze: Freeze) -> str:
+    """The app or the administration that the window is for, by its label; nothing where it is for all."""
+    if freeze.scope is Scope.GLOBAL:
+        return ""
+    if freeze.scope is Scope.APP:
+        return db.session.get_one(App, freeze.app_id).slug
+    return db.session.get_one(Administration, freeze.administration_id).slug
+
+
 def _host_parked(job: Any) -> Wait | None:
-    host = db.session.get_one(Host, job.host_id)
-    return Wait(Waiting.HOST_PARKED, host.name, host.probe_at) if host.parked_at else None
+    return _parked(job.host_id, Waiting.HOST_PARKED)
+
+
+def _target_parked(job: Any) -> Wait | None:
+    return _parked(job.target_host_id, Waiting.TARGET_PARKED) if job.target_host_id else None
+
+
+def _parked(host_id: UUID, reason: Waiting) -> Wait | None:
+    host = db.session.get_one(Host, host_id)
+    return Wait(reason, host.name, host.probe_at) if host.parked_at else None
 
 
 def _later(job: Any) -> Wait | None:
@@ -66,9 +94,17 @@ def _app_slots(job: Any) -> Wait | None:
 
 
 def _host_slots(job: Any) -> Wait | None:
-    slots = select(Host.slots).where(Host.id == job.host_id)
-    name = select(Host.name).where(Host.id == job.host_id)
-    return _slots(SlotScope.HOST, job.host_id, slots, Waiting.HOST_SLOTS, name)
+    return _slots_of_host(job.host_id, Waiting.HOST_SLOTS)
+
+
+def _target_slots(job: Any) -> Wait | None:
+    return _slots_of_host(job.target_host_id, Waiting.TARGET_SLOTS) if job.target_host_id else None
+
+
+def _slots_of_host(host_id: UUID, reason: Waiting) -> Wait | None:
+    slots = select(Host.slots).where(Host.id == host_id)
+    name = select(Host.name).where(Host.id == host_id)
+    return _slots(SlotScope.HOST, host_id, slots, reason, name)
 
 
 def _slots(scope: SlotScope, owner_id: UUID, most: Any, reason: Waiting, name: Any) -> Wait | None:
@@ -92,5 +128,6 @@ def _is(condition: Any) -> bool:
 
 
 QUESTIONS: tuple[Callable[[Any], Wait | None], ...] = (
-    _draining, _host_parked, _later, _instance_busy, _no_worker, _app_slots, _host_slots,
+    _draining, _frozen, _host_parked, _target_parked, _later, _instance_busy, _no_worker, _app_slots, _host_slots,
+    _target_slots,
 )  # fmt: skip

@@ -6,7 +6,10 @@ from provisioner.accounts.doors import requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations, search
 from provisioner.administrations.kinds import Kind
+from provisioner.calendar import queries as calendar
 from provisioner.catalogue import queries as catalogue
+from provisioner.findings import queries as findings
+from provisioner.freezes.lifecycle import FreezeState
 from provisioner.hosts import queries as hosts
 from provisioner.instances import queries as instances
 from provisioner.instances.lifecycle import State
@@ -42,8 +45,11 @@ def home() -> str:
         failed=instances.find(instances.Filter(state=State.FAILED), A_FEW, language()).rows,
         apps=catalogue.apps(),
         counts=instances.tally(),
+        overdue=instances.overdue(),
         administrations=search.find(search.Filter(closed=False), COUNTED, language()).total,
+        findings=findings.open_count(),
         drains=workers.drains(),
+        freezes=calendar.freezes(FreezeState.HOLDING, A_FEW).rows,
         parked=[host for host in hosts.every() if host.parked_at],
     )
 

@@ -19,7 +19,7 @@ from provisioner.instances.lifecycle import Action
 from provisioner.instances.schemas import meant
 from provisioner.jobs import queries as jobs
 from provisioner.jobs.schemas import JobView
-from provisioner.listing import IN_QUERY, DryRunQuery, ListQuery, answered, page_of, taken
+from provisioner.listing import IN_QUERY, DryRunQuery, answered, page_of, taken
 from provisioner.paging import PageRequest
 from provisioner.requests import queries, service
 from provisioner.requests.idempotency import Answer, NoKey, key, once
@@ -29,13 +29,18 @@ from provisioner.requests.schemas import (
     CheckRequest,
     ManyRequest,
     ManyView,
+    MoveRequest,
     NewInstanceRequest,
+    OfBackupRequest,
     OutcomesQuery,
     OutcomeView,
     PlanView,
     ReconfigureRequest,
+    RemoveRequest,
     RequestDetailView,
+    RequestsQuery,
     RequestView,
+    RotateRequest,
     UpdateRequest,
 )
 from provisioner.requests.service import Accepted, NewInstance, Selection
@@ -70,11 +75,12 @@ def _accepting(body: type[Schema]) -> Callable[[View], View]:
 
 @blp.route("/requests")
 @requires(Right.VIEW)
-@blp.arguments(ListQuery, **IN_QUERY)
+@blp.arguments(RequestsQuery, **IN_QUERY)
 @blp.response(200, page_of(RequestView))
 def requests(given: Json) -> Any:
     """Requests, the newest first."""
-    return answered(queries.find(taken(given)))
+    which = taken(given)
+    return answered(queries.find(which, scheduled=given.get("scheduled")))
 
 
 @blp.route("/requests/<uuid:request_id>")
@@ -127,6 +133,14 @@ def reconfigure(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Resp
     return _asked(given, how, lambda: service.ask(instance_id, Action.RECONFIGURE, **wanted))
 
 
+@blp.route("/instances/<uuid:instance_id>/rotate", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(RotateRequest)
+def rotate(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Give the instance new secrets; if that does not succeed, it keeps those that it has."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.ROTATE, **wanted))
+
+
 @blp.route("/instances/<uuid:instance_id>/check", methods=["POST"])
 @requires(Right.OPERATE)
 @_accepting(CheckRequest)
@@ -141,6 +155,62 @@ def check(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
 def provision(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
     """Try again to provision an instance whose first provisioning did not succeed."""
     return _asked(given, how, lambda: service.ask(instance_id, Action.PROVISION, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/suspend", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(ActRequest)
+def suspend(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Let a notice in three languages take the place of the service. The data stays."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.SUSPEND, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/resume", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(ActRequest)
+def resume(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Let the service take the place of its notice again. This calls off a removal."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.RESUME, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/back-up", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(CheckRequest)
+def back_up(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Put a backup into the store, encrypted, and read it back from there. The service goes on."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.BACK_UP, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/restore", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(OfBackupRequest)
+def restore(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Bring the instance to a backup, its release included; what came into it since is lost."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.RESTORE, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/drill", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(OfBackupRequest)
+def drill(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Prove a backup: a copy is restored beside the instance, served, read and erased."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.DRILL, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/move", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(MoveRequest)
+def move(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Bring the instance to another host, by way of the store; if that does not succeed, it goes on where it is."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.MOVE, **wanted))
+
+
+@blp.route("/instances/<uuid:instance_id>/remove", methods=["POST"])
+@requires(Right.OPERATE)
+@_accepting(RemoveRequest)
+def remove(given: Json, how: Json, wanted: Json, instance_id: UUID) -> Response:
+    """Suspend the instance now and erase it when the grace period is over, after a last backup."""
+    return _asked(given, how, lambda: service.ask(instance_id, Action.REMOVE, **wanted))
 
 
 @blp.route("/instances/actions", methods=["POST"])

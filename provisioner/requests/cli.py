@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 import click
 from click.exceptions import Exit
@@ -21,11 +22,15 @@ from provisioner.jobs.schemas import JobView
 from provisioner.output import OneOf, output_option, reason_option, show_one
 from provisioner.paging import every
 from provisioner.requests import queries, service
-from provisioner.requests.schemas import OutcomeView
+from provisioner.requests.schemas import LONGEST_GRACE, OutcomeView
 from provisioner.requests.service import Accepted, NewInstance, Selection
 
 NOT_DONE = 3  # the exit code where a job that was waited for did not succeed
 
+background_option = click.option(
+    "--background", is_flag=True, help="For sweeps: behind the jobs of people, and stopped for them."
+)
+backup_option = click.option("--backup", "backup_id", type=click.UUID, help="Without it: the newest in the store.")
 release_option = click.option("--release", help="Without it: the newest current one.")
 
 
@@ -101,11 +106,81 @@ def reconfigure(instance: str, settings: dict[str, str], reason: str) -> Accepte
 
 @request.command()
 @click.argument("instance")
-@click.option("--background", is_flag=True, help="For sweeps: behind the jobs of people, and stopped for them.")
+@click.option("--secret", "names", multiple=True, help="One that gets a new value; without it: all.")
+@_asking
+def rotate(instance: str, names: tuple[str, ...], reason: str) -> Accepted | None:
+    """Give an instance new secrets; if that does not succeed, it keeps those that it has."""
+    return service.ask(instances.referred(instance), Action.ROTATE, reason, names=names)
+
+
+@request.command()
+@click.argument("instance")
+@background_option
 @_asking
 def check(instance: str, reason: str, *, background: bool) -> Accepted | None:
     """Look at an instance on its host; change nothing."""
     return service.ask(instances.referred(instance), Action.CHECK, reason, background=background)
+
+
+@request.command()
+@click.argument("instance")
+@_asking
+def suspend(instance: str, reason: str) -> Accepted | None:
+    """Let a notice in three languages take the place of the service."""
+    return service.ask(instances.referred(instance), Action.SUSPEND, reason)
+
+
+@request.command()
+@click.argument("instance")
+@_asking
+def resume(instance: str, reason: str) -> Accepted | None:
+    """Let the service take the place of its notice again. This calls off a removal."""
+    return service.ask(instances.referred(instance), Action.RESUME, reason)
+
+
+@request.command("back-up")
+@click.argument("instance")
+@background_option
+@_asking
+def back_up(instance: str, reason: str, *, background: bool) -> Accepted | None:
+    """Put a backup into the store, encrypted, and read it back from there."""
+    return service.ask(instances.referred(instance), Action.BACK_UP, reason, background=background)
+
+
+@request.command()
+@click.argument("instance")
+@backup_option
+@_asking
+def restore(instance: str, backup_id: UUID | None, reason: str) -> Accepted | None:
+    """Bring an instance to a backup, its release included; what came into it since is lost."""
+    return service.ask(instances.referred(instance), Action.RESTORE, reason, backup_id=backup_id)
+
+
+@request.command()
+@click.argument("instance")
+@backup_option
+@_asking
+def drill(instance: str, backup_id: UUID | None, reason: str) -> Accepted | None:
+    """Prove a backup: a copy is restored beside the instance, served, read and erased."""
+    return service.ask(instances.referred(instance), Action.DRILL, reason, backup_id=backup_id)
+
+
+@request.command()
+@click.argument("instance")
+@click.option("--to", "target", help="The host that it moves to; without it: the one that suits best.")
+@_asking
+def move(instance: str, target: str | None, reason: str) -> Accepted | None:
+    """Bring an instance to another host; if that does not succeed, it goes on where it is."""
+    return service.ask(instances.referred(instance), Action.MOVE, reason, target=target)
+
+
+@request.command()
+@click.argument("instance")
+@click.option("--days", type=click.IntRange(0, LONGEST_GRACE), help="Grace period; without it as the service is set.")
+@_asking
+def remove(instance: str, days: int | None, reason: str) -> Accepted | None:
+    """Suspend an instance now and erase it when the grace period is over, after a last backup."""
+    return service.ask(instances.referred(instance), Action.REMOVE, reason, days=days)
 
 
 @request.command()

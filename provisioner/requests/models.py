@@ -19,7 +19,9 @@ class Decision(StrEnum):
 
 class Request(Model):
     __tablename__ = "request"
-    __audited__ = ("id", "plan", "digest", "reason", "requested_by", "decision", "policy", "decided_by")
+    __audited__ = (
+        "id", "plan", "digest", "reason", "requested_by", "decision", "policy", "decided_by", "schedule_id",
+    )  # fmt: skip
 
     id: Mapped[Id]
     plan: Mapped[Json]  # see service.Plan
@@ -31,6 +33,7 @@ class Request(Model):
     policy: Mapped[str]  # which rule decided, or asked for a decision
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     decided_at: Mapped[datetime | None]
+    schedule_id: Mapped[UUID | None] = mapped_column(ForeignKey("schedule.id"))  # which asked, and not a person
     # What lists show of the plan, kept beside it by the database: a plan may be about thousands of instances.
     action: Mapped[str | None] = mapped_column(Computed("plan ->> 'action'", persisted=True))
     app: Mapped[str | None] = mapped_column(Computed("plan ->> 'app'", persisted=True))

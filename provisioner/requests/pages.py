@@ -22,11 +22,11 @@ from provisioner.instances import queries as instances
 from provisioner.instances.lifecycle import Action, Environment
 from provisioner.instances.schemas import meant
 from provisioner.jobs import queries as jobs
-from provisioner.listing import ListQuery, asked, filters, taken
+from provisioner.listing import asked, filters, taken
 from provisioner.paging import PageRequest
 from provisioner.presentation import label, language
 from provisioner.requests import queries, service
-from provisioner.requests.schemas import ActForm, ManyForm, ManyQuery, NewInstanceRequest, OutcomesQuery
+from provisioner.requests.schemas import ActForm, ManyForm, ManyQuery, NewInstanceRequest, OutcomesQuery, RequestsQuery
 from provisioner.requests.service import Accepted, NewInstance, Selection
 from provisioner.web import flatten
 
@@ -41,9 +41,12 @@ Given = Mapping[str, str]
 @blp.get("/requests")
 @requires(Right.VIEW)
 def every() -> str:
-    page = queries.find(taken(asked(ListQuery)))
+    """Those of people; those of schedules, which are many, only on request."""
+    wanted = asked(RequestsQuery)
+    scheduled = wanted.pop("scheduled", False)
+    page = queries.find(taken(wanted), scheduled=scheduled)
     about = instances.by_ids(row.instance_id for row in page.rows if row.instance_id)
-    return render_template("requests/list.html", page=page, instances=about)
+    return render_template("requests/list.html", page=page, instances=about, scheduled=scheduled, given=filters())
 
 
 @blp.get("/requests/<uuid:request_id>")

@@ -35,14 +35,18 @@ def plan(request_id: UUID) -> Json:
     return db.session.scalars(select(Request.plan).where(Request.id == request_id)).one()
 
 
-def find(which: PageRequest) -> Page:
-    """Requests, newest first.
+def find(which: PageRequest, *, scheduled: bool | None = None) -> Page:
+    """Requests, newest first: all, only those of schedules, or only those of people.
 
     Columns: id, created_at, reason, decision, action, app (slug), release (version, if all have the same), instances
-    (for how many a job was queued), instance_id (of the first), requester (None for the service's own shell, and where
-    the person has been erased).
+    (for how many a job was queued), instance_id (of the first), schedule_id (of the one that asked), requester (None
+    for a schedule, for the service's own shell, and where the person has been erased).
     """
-    return page(_selected(), [Request.created_at, Request.id], which, {"list": "requests"}, newest_first=True)
+    query = _selected()
+    if scheduled is not None:
+        query = query.where(Request.schedule_id.is_not(None) if scheduled else Request.schedule_id.is_(None))
+    bound_to = {"list": "requests", "scheduled": scheduled}
+    return page(query, [Request.created_at, Request.id], which, bound_to, newest_first=True)
 
 
 def counts(request_id: UUID) -> dict[Outcome, int]:
@@ -83,5 +87,6 @@ def _selected() -> Select[*tuple[Any, ...]]:
         Request.release,
         Request.instances,
         Request.instance_id,
+        Request.schedule_id,
         _requester.display_name.label("requester"),
     ).outerjoin(_requester, _requester.account_id == Request.requested_by)

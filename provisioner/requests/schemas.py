@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_babel import gettext
 from marshmallow import Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length, OneOf, Range
 
 from provisioner.db import Json
 from provisioner.instances.beginning import Outcome
@@ -15,6 +15,8 @@ from provisioner.listing import ListQuery
 from provisioner.requests.idempotency import LONGEST
 from provisioner.requests.models import Decision
 from provisioner.requests.service import FOR_MANY, MOST
+
+LONGEST_GRACE = 3650  # days
 
 
 class AskingHeaders(Schema):
@@ -45,11 +47,37 @@ class UpdateRequest(ActRequest):
     release = fields.String(load_default=None, metadata={"description": "Without it: the newest current one."})
 
 
+class OfBackupRequest(ActRequest):
+    backup_id = fields.UUID(load_default=None, metadata={"description": "Without it: the newest in the store."})
+
+
+class RemoveRequest(ActRequest):
+    days = fields.Integer(
+        load_default=None,
+        validate=Range(0, LONGEST_GRACE),
+        metadata={"description": "Grace period in days; without it as the service is set. 0: none."},
+    )
+
+
 class ReconfigureRequest(ActRequest):
     settings = fields.Dict(
         keys=fields.String(),
         load_default=dict,
         metadata={"description": "New values for some of the app's parameters; the others stay as they are."},
+    )
+
+
+class RotateRequest(ActRequest):
+    names = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata={"description": "The secrets that get a new value; without it: all that the app has."},
+    )
+
+
+class MoveRequest(ActRequest):
+    target = fields.String(
+        load_default=None, metadata={"description": "The host that it moves to; without it: the one that suits best."}
     )
 
 
@@ -67,7 +95,7 @@ class ManyRequest(UpdateRequest):
             raise ValidationError("Say which instances: either `instances` or `where`.", "instances")
 
 
-class ActForm(UpdateRequest):
+class ActForm(UpdateRequest, RotateRequest, OfBackupRequest, MoveRequest, RemoveRequest):
     """Any action, for pages: which one stands in the form, and not in its address."""
 
     action = fields.Enum(Action, by_value=True, required=True)
@@ -132,6 +160,10 @@ class ManyView(Schema):
     refused = fields.List(fields.Nested(OutcomeView), metadata={"description": "The first of them."})
 
 
+class RequestsQuery(ListQuery):
+    scheduled = fields.Boolean(metadata={"description": "Only those of schedules, or only those of people."})
+
+
 class RequestView(Schema):
     id = fields.UUID()
     created_at = fields.AwareDateTime()
@@ -141,6 +173,7 @@ class RequestView(Schema):
     instances = fields.Integer(metadata={"description": "For how many a job was queued."})
     reason = fields.String()
     requester = fields.String(allow_none=True, metadata={"description": "Empty for the service's own shell."})
+    schedule_id = fields.UUID(allow_none=True, metadata={"description": "The schedule that asked, and no person."})
     decision = fields.Enum(Decision, by_value=True)
 
 

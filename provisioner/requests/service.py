@@ -10,20 +10,25 @@ from sqlalchemy import func, select
 
 from provisioner.administrations import service as administrations
 from provisioner.audit import service as audit
+from provisioner.backups import queries as stored
 from provisioner.catalogue import parameters, queries as catalogue
 from provisioner.catalogue.models import App
 from provisioner.config import settings
 from provisioner.db import Json, db, enter
 from provisioner.errors import Conflict, Invalid
-from provisioner.instances import queries as instance_queries, service as instances
-from provisioner.instances.beginning import Outcome, Verdict, Wish, begin, judged
+from provisioner.instances import ending, queries as instance_queries, service as instances
+from provisioner.instances.beginning import NoBackup, Outcome, Verdict, Wish, begin, judged
 from provisioner.instances.lifecycle import STEPS, Action, Environment
 from provisioner.instances.queries import Filter
 from provisioner.jobs.models import Job
 from provisioner.requests.models import Decision, Request, RequestOutcome
 
-FOR_MANY = (Action.UPDATE, Action.RECONFIGURE, Action.CHECK)
+FOR_MANY = (
+    Action.UPDATE, Action.RECONFIGURE, Action.SUSPEND, Action.RESUME, Action.ROTATE, Action.BACK_UP, Action.DRILL,
+    Action.CHECK, Action.MOVE,
+)  # fmt: skip
 MOST = 20_000  # instances of one request
+AT_ONCE = 50  # removals that one look begins
 
 
 class NothingSelected(Invalid):
@@ -73,6 +78,7 @@ def _plan(wish: Wish, accepted: Sequence[Verdict]) -> Json:
         "digest": wish.app.digest,
         "release": wish.release.version if wish.release else releases.pop() if len(releases) == 1 else None,
         "instances": [_planned(verdict) for verdict in accepted],
+        **({"secrets": wish.renewed} if wish.renewed else {}),
     }
 
 
@@ -89,7 +95,7 @@ def _planned(verdict: Verdict) -> Json:
     }
 
 
-def _approved(plan: Json, reason: str, administration_id: UUID | None) -> Request:
+def _approved(plan: Json, reason: str, administration_id: UUID | None, schedule_id: UUID | None) -> Request:
     request = Request(
         id=uuid4(),
         plan=plan,
@@ -99,6 +105,7 @@ def _approved(plan: Json, reason: str, administration_id: UUID | None) -> Reques
         decision=Decision.APPROVED,
         policy=policy(),
         decided_at=func.clock_timestamp(),
+        schedule_id=schedule_id,
     )
     db.session.add(request)
     db.session.flush()
@@ -154,17 +161,30 @@ def ask(
     release: str | None = None,
     settings: Json | None = None,
     *,
+    backup_id: UUID | None = None,
+    days: int | None = None,
     background: bool = False,
+    names: Sequence[str] = (),
+    target: str | None = None,
 ) -> Accepted | None:
     """Ask for an action on an instance that exists; None if everything is already as it would leave it.
 
     An update goes to `release`, or to the newest current one; every other action stays on the release that is there.
-    `settings` are new values for some of the app's parameters. What is asked for in the background waits behind
-    everything else, and gives way to what people ask for.
+    `settings` are new values for some of the app's parameters, `names` the secrets that a rotation renews; `backup_id`
+    is what is restored or proven, the newest if none is named; `days` is the grace period of a removal
+    (`instances.ending.begin`); `target` is the host that it moves to, the one that suits best if none is named. What
+    is asked for in the background waits behind everything else, and gives way to what people ask for.
     """
     instance = instances.held(instance_id)
     app = catalogue.app_by_id(instance.app_id)
-    wish = _wish(app, action, release, background=background)
+    if action is Action.REMOVE:
+        now = ending.begin(instance, days, reason)
+        if now is None:
+            return None
+        action = now
+    wish = replace(_wish(app, action, release, background=background), names=tuple(names), target=target)
+    if STEPS[action].opens_backup:
+        wish = _opening(wish, instance_id, backup_id)
     if settings:
         instances.configure(instance, app, settings)
     verdict = judged([instance_id], wish)[0]
@@ -174,6 +194,15 @@ def ask(
 def _wish(app: App, action: Action, version: str | None, *, background: bool) -> Wish:
     release = catalogue.release(app, version) if action is Action.UPDATE else None
     return Wish(app, action, release, background=background)
+
+
+def _opening(wish: Wish, instance_id: UUID, backup_id: UUID | None) -> Wish:
+    """The wish for a backup of this instance: to restore it is to go to its release."""
+    backup = stored.by_id(backup_id) if backup_id else stored.newest([instance_id]).get(instance_id)
+    if backup is None or backup.instance_id != instance_id or backup.expired_at:
+        raise NoBackup
+    release = catalogue.release_by_id(backup.release_id) if STEPS[wish.action].applies_release else None
+    return replace(wish, release=release, backup=backup)
 
 
 def _accept(verdict: Verdict, wish: Wish, reason: str) -> Accepted:
@@ -203,13 +232,15 @@ class Selection:
         return set(found)
 
 
-def ask_many(which: Selection, action: Action, reason: str, release: str | None = None) -> Request:
+def ask_many(
+    which: Selection, action: Action, reason: str, release: str | None = None, schedule_id: UUID | None = None
+) -> Request:
     """Ask for an action on many instances of an app; what came of it for each stands in the outcomes of the request.
 
-    One that must be refused does not keep the others waiting.
+    One that must be refused does not keep the others waiting. `schedule_id`: no person asks, but this schedule.
     """
     wish = _wish_for_many(which.app, action, release)
-    return _decide(judged(which.ids(), wish), wish, reason)
+    return _decide(judged(which.ids(), wish), wish, reason, schedule_id=schedule_id)
 
 
 def foreseen(which: Selection, action: Action, release: str | None = None) -> list[Verdict]:
@@ -222,10 +253,24 @@ def _wish_for_many(app: str, action: Action, release: str | None) -> Wish:
     return _wish(catalogue.by_slug(app), action, release, background=STEPS[action].read_only)
 
 
-def _decide(verdicts: Sequence[Verdict], wish: Wish, reason: str, administration_id: UUID | None = None) -> Request:
+def remove_due() -> int:
+    """Ask for the removal of what has outlived its grace period; how many there were. Others come at the next call."""
+    found = instance_queries.removable(AT_ONCE)
+    for app, ids in found.items():
+        ask_many(Selection(app, ids), Action.REMOVE, "The grace period is over.")
+    return sum(len(ids) for ids in found.values())
+
+
+def _decide(
+    verdicts: Sequence[Verdict],
+    wish: Wish,
+    reason: str,
+    administration_id: UUID | None = None,
+    schedule_id: UUID | None = None,
+) -> Request:
     """Freeze what may begin, begin it, and keep what came of the wish for each instance."""
     accepted = [verdict for verdict in verdicts if verdict.outcome is Outcome.ACCEPTED]
-    request = _approved(_plan(wish, accepted), reason, administration_id)
+    request = _approved(_plan(wish, accepted), reason, administration_id, schedule_id)
     jobs = begin(wish, accepted, request.id)
     job_ids = {verdict.instance.id: job_id for verdict, job_id in zip(accepted, jobs, strict=True)}
     enter(RequestOutcome, [_kept(verdict, request.id, job_ids.get(verdict.instance.id)) for verdict in verdicts])

@@ -51,3 +51,11 @@ def serves(site: str) -> bool:
     """Whether a worker that begins jobs of this site has been seen lately."""
     able = select(Worker.name).where(_PRESENT, ~Worker.leaving, Worker.sites.contains([site]), ~_DRAINED.exists())
     return bool(db.session.scalar(select(able.exists())))
+
+
+def may_begin(name: str, sites: Sequence[str]) -> list[str]:
+    """Those of these sites at which the worker of this name may begin something new."""
+    halted = {(drain.scope, drain.name) for drain in drains()}
+    if (DrainScope.SERVICE, "") in halted or (DrainScope.WORKER, name) in halted:
+        return []
+    return [site for site in sites if (DrainScope.SITE, site) not in halted]

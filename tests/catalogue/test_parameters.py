@@ -81,3 +81,11 @@ def test_a_text_without_a_limit_of_its_own_has_one() -> None:
 @pytest.mark.parametrize("hostile", ["{{ lookup('pipe', 'id') }}", "$(id)", "'; DROP TABLE app; --", "<script>"])
 def test_a_hostile_text_is_kept_as_the_text_it_is(hostile: str) -> None:
     assert validated([{"name": "note", "type": "str"}], {"note": hostile}) == {"note": hostile}
+
+
+def test_the_lines_of_a_text_end_as_they_do_here_though_browsers_end_them_otherwise() -> None:
+    lines = [{"name": "lines", "type": "str", "pattern": "[a-z]+(\n[a-z]+)*"}]
+
+    assert validated(lines, {"lines": "one\r\ntwo"}) == {"lines": "one\ntwo"}
+    with pytest.raises(Invalid):
+        validated(lines, {"lines": "one\rtwo"})

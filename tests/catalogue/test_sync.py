@@ -9,17 +9,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from provisioner.audit.models import AuditEvent
-from provisioner.catalogue import queries, service
+from provisioner.catalogue import queries
+from provisioner.catalogue.cli import sync_catalogue as sync
 from provisioner.catalogue.service import BrokenFolders, Synced
-from provisioner.db import db, transaction
+from provisioner.db import db
 from provisioner.errors import NotFound
 from tests import factories
 from tests.catalogue.conftest import MANIFEST, PARAMETERS, PLAYBOOK, WORDS, app_folder, write_yaml
-
-
-def sync(project: Path) -> Synced:
-    with transaction():
-        return service.sync(project)
 
 
 def releases(slug: str) -> list[tuple[str, str]]:
@@ -29,8 +25,8 @@ def releases(slug: str) -> list[tuple[str, str]]:
 def faults(project: Path) -> list[tuple[str, str]]:
     """Where and why the folders are refused; the catalogue must stay as it was."""
     before, digests = factories.row_counts(), [app.digest for app in queries.apps()]
-    with pytest.raises(BrokenFolders) as refused, transaction():
-        service.sync(project)
+    with pytest.raises(BrokenFolders) as refused:
+        sync(project)
     assert factories.row_counts() == before
     assert [app.digest for app in queries.apps()] == digests
     return [(fault["pointer"], fault["detail"]) for fault in refused.value.errors]
@@ -110,6 +106,7 @@ WRONG_MANIFESTS: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "colour: Unknown field."),
     ({"classification": "secret"}, "classification: Must be one of: public, internal, restricted."),
     ({"actions": ["provision", "update"]}, "timeouts: lacks update"),
+    ({"actions": ["provision", "rotate"], "retry_safe": ["rotate"]}, "retry_safe: may not run again by itself: rotate"),
     ({"retry_safe": ["check"]}, "retry_safe: names actions that are not offered: check"),
     ({"releases": [MANIFEST["releases"][0]] * 2}, "releases: the same version stands twice"),
 ]

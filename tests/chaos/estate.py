@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -71,14 +71,15 @@ class Estate(Service):
         self._leaving = Event()
         self._nanny = Thread(target=self._mend, daemon=True)
         self._nanny.start()
-        wait_for("the service to answer", self.answers, 90)
+        wait_for("the service to answer", self.answers, 240)
 
     def stop(self) -> None:
         self._leaving.set()
         self._nanny.join()
         for child in reversed(self.children.values()):
             for pid in self.group(child.service.name):
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
             child.ask_to_stop()
         for child in reversed(self.children.values()):
             child.stop(lambda: False)

@@ -43,7 +43,7 @@ OPEN_TIMES = "SELECT extract(epoch FROM queued_at)::float, extract(epoch FROM fi
 def torture(estate: Estate, seconds: float, seed: int, pause: tuple[float, float]) -> Report:
     administrations = 40 + int(seconds)
     estate.module("tests.chaos.furnish", str(administrations))
-    estate.run("hosts", "slots", "local", str(SLOTS), "--reason", "torture")
+    estate.run("hosts", "set", "local", "--slots", str(SLOTS), "--reason", "torture")
     people = People(estate, seed, administrations)
     injector = Injector(estate, seed, pause)
     began = time.monotonic()

@@ -74,9 +74,10 @@ class Up:
         return self.process.wait(timeout=30)
 
     def _mark(self, pid: int) -> str:
-        for entry in Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0"):
-            if entry.startswith("EMBEDDED_IN="):
-                return entry.split(":")[1]
+        with suppress(OSError):  # gone meanwhile
+            for entry in Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0"):
+                if entry.startswith("EMBEDDED_IN="):
+                    return entry.split(":")[1]
         return ""
 
 

@@ -15,6 +15,8 @@ MOST_LINES = 300
 MOST_FILES = 11
 # Each folder with more, and why splitting it would make it harder to find one's way.
 CROWDED = {
+    "playbooks/library": "one file for each module, and Ansible looks for them in this folder alone",
+    "playbooks/module_utils": "Ansible looks in this folder alone for what modules share",
     "provisioner": "the ground floor: one short file for each thing that all rooms share",
     "provisioner/accounts": "a room with all its doors, and a file for each way of proving who one is",
     "provisioner/administrations": "a room with all its doors, and the rules of names, codes and search",

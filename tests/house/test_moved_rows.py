@@ -48,6 +48,24 @@ TWO_PERIODS = """
         ('[2026-01-01 00:00+01, 2026-02-01 00:00+01)', '{"colour": "blue"}'),
         ('[2026-02-01 00:00+01,)', '{"colour": "red"}')) AS period (valid, settings);
 """
+# A check and an update that wait.
+WAITING = """
+    SET session_replication_role = replica;
+    INSERT INTO job (id, instance_id, administration_id, request_id, action, release_id, digest, site, state,
+        retry_safe, attempt, max_attempts, timeout, report, events_emitted, events_stored, app_id, host_id)
+    SELECT gen_random_uuid(), id, id, id, action, id, 'd', 'here', 'queued', false, 0, 3, 60, '{}', 0, 0, id, id
+    FROM (SELECT gen_random_uuid() AS id, action FROM (VALUES ('check'), ('update')) AS asked (action)) AS each;
+"""
+# A host that Amina drains for the second time, one that somebody drained past the audit, and one in use.
+DRAINED = """
+    SET session_replication_role = replica;
+    INSERT INTO host (id, name, address, connection, site, state, facts)
+    SELECT gen_random_uuid(), name, '192.0.2.1', 'ssh', 'here', state, '{}'
+    FROM (VALUES ('drained', 'draining'), ('silent', 'draining'), ('used', 'active')) AS wanted (name, state);
+    INSERT INTO audit_event (on_behalf_of, via, action, object_type, object_id, reason, outcome)
+    SELECT 'amina', 'cli', 'host.drain', 'host', id::text, reason, 'done'
+    FROM host, (VALUES ('first'), ('again')) AS said (reason) WHERE name = 'drained';
+"""
 
 
 @pytest.fixture
@@ -95,3 +113,27 @@ def test_old_periods_begin_when_they_began(before: Before) -> None:
         ("2026-01-01T00:00:00", "blue"),
         ("2026-02-01T00:00:00", "red"),
     ]
+
+
+def test_jobs_that_wait_are_known_to_change_something_or_nothing(before: Before) -> None:
+    layout = before("0014", WAITING)
+
+    upgrade(layout, "0015")
+
+    with psycopg.connect(url(layout, APPLICATION)) as application:
+        jobs = application.execute("SELECT action, read_only FROM job ORDER BY action").fetchall()
+        nightly = application.execute("SELECT action, enabled FROM schedule ORDER BY action").fetchall()
+    assert jobs == [("check", True), ("update", False)]
+    assert nightly == [("back_up", True), ("check", True), ("drill", False)]
+
+
+def test_hosts_that_are_being_drained_are_emptied_on_behalf_of_whoever_drained_them(before: Before) -> None:
+    layout = before("0018", DRAINED)
+
+    upgrade(layout, "0019")
+
+    with psycopg.connect(url(layout, APPLICATION)) as application:
+        wishes = application.execute(
+            "SELECT name, reason, on_behalf_of FROM emptying JOIN host ON host.id = host_id ORDER BY name"
+        ).fetchall()
+    assert wishes == [("drained", "again", "amina"), ("silent", "The server shall be empty.", None)]

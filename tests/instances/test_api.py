@@ -70,7 +70,12 @@ def test_an_instance_is_shown_with_all_that_an_inventory_knows(api: Api) -> None
         "desired": "2.0",
         "applied": "1.0",
         "failed": None,
+        "removal_due_at": None,
+        "legal_hold": None,
+        "backed_up_at": None,
+        "proven_at": None,
         "health": "healthy",
+        "last_used_at": None,
         "settings": {},
     }
 

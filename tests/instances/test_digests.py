@@ -49,8 +49,10 @@ def changed(statement: str) -> None:
 
 # What a run is told besides, and why it does not shape the instance.
 PECULIAR = {
+    "controller": "where the worker keeps what it downloads",
     "job": "the job at hand",
     "secrets": "known by their seals",
+    "ansible_become": "how the server is reached",
     "ansible_connection": "how the server is reached",
     "ansible_host": "how the server is reached",
     "ansible_python_interpreter": "how the server is reached",

@@ -113,7 +113,7 @@ def test_the_page_of_an_instance_shows_its_address_releases_jobs_and_history(app
 def test_an_operator_is_offered_what_the_state_allows(app: Flask, instance: Instance) -> None:
     page = Visitor(app, Role.OPERATOR).get(f"/instances/{instance.id}").text
 
-    assert offered(page) == ["update", "reconfigure", "check"]
+    assert offered(page) == ["update", "reconfigure", "suspend", "rotate", "back_up", "check", "move", "remove"]
     assert '<option value="2.0"' in page
 
 
@@ -121,7 +121,7 @@ def test_nobody_is_offered_an_update_to_the_release_that_is_there(app: Flask, es
     newest = factories.instance(factories.administration(), release="2.0")
     page = Visitor(app, Role.OPERATOR).get(f"/instances/{newest.id}").text
 
-    assert offered(page) == ["reconfigure", "check"]
+    assert offered(page) == ["reconfigure", "suspend", "rotate", "back_up", "check", "move", "remove"]
     assert "no newer release" in page
 
 

@@ -163,6 +163,7 @@ backup_unreadable instance_restore The instance could not be brought back to /b:
 permission_denied instance_files The files could not be put in place: [Errno 13] Permission denied: '/x'
 playbook_error ansible.builtin.template 'colour' is undefined
 went_back ansible.builtin.fail The update to 2.0 failed, and the instance is back on 1.0 with its data. Migrate: x
+secrets_kept ansible.builtin.fail The secrets were not renewed, and the instance has those of before. Exchange: x
 out_of_memory ansible.builtin.command MemoryError
 unknown ansible.builtin.command It went pop
 """

@@ -68,10 +68,10 @@ def test_more_slots_are_there_as_soon_as_they_are_given_and_fewer_hold_for_what_
     held = [factories.claimed()]
 
     with transaction():
-        hosts.set_slots("server", 2, "new memory")
+        hosts.change("server", {"slots": 2}, "new memory")
     held.append(factories.claimed())
     with transaction():
-        hosts.set_slots("server", 1, "memory gone")
+        hosts.change("server", {"slots": 1}, "memory gone")
 
     first, second = held if lowest_first else reversed(held)
     factories.concluded(first)

@@ -53,15 +53,8 @@ def test_a_host_that_does_not_answer_is_parked_and_only_its_jobs_wait(administra
     first = factories.asked(administration.id)
     factories.concluded(factories.claimed(), End.UNREACHABLE, touched=False)
     behind = factories.asked(factories.administration().id)
-    with transaction() as session:  # a job elsewhere
-        elsewhere = Host(**{name: getattr(host(), name) for name in ("address", "connection", "site", "facts")})
-        elsewhere.name, elsewhere.port_first, elsewhere.port_last, elsewhere.slots = "other", 30000, 30999, 4
-        session.add(elsewhere)
-        session.flush()
-        elsewhere_id = elsewhere.id
-    other = factories.asked(factories.administration().id)
-    with transaction():
-        factories.job(other.id).host_id = elsewhere_id
+    factories.host("other", ports=(30000, 30999))
+    other = factories.asked(factories.administration().id)  # goes to the one that answers
     factories.rested()
 
     assert host().parked_at is not None

@@ -1,21 +1,17 @@
 """Complaints as people get them: real playbooks, a real PostgreSQL and real services, read back over HTTP."""
 
 import urllib.error
-from contextlib import closing
 from html import unescape
 
-import psycopg
 import pytest
 
-from provisioner.embedded.layout import Layout
-
 from .inventory import HOSTILE_AR, HOSTILE_FR, PARAMETERS, SECRETS
-from .reading import get, rest, shows
+from .reading import get, in_the_way, rest, schema_version, shows
 from .runs import Run
 
 pytestmark = pytest.mark.journey
 
-LUCKY, UNLUCKY = "a000000002", "a000000003"
+LUCKY, UNLUCKY = "complain01", "complain02"
 COMPLAINT = {"title": "حفرة في الطريق / Nid-de-poule", "description": "<b>Rue 12</b> 100%", "service": "roads"}
 CANARIES = [*SECRETS.values(), *(secret.replace("%", "%%") for secret in SECRETS.values())]
 
@@ -32,26 +28,9 @@ def updated(act, complaints, host, address) -> Run:
     """One update of two instances with a complaint each; something in the way of the migration waits in one of them."""
     for name in (LUCKY, UNLUCKY):
         rest(address(name), "issue", COMPLAINT)
-    with closing(database(host, UNLUCKY)) as connection:
-        connection.execute("CREATE VIEW in_the_way AS SELECT session_time FROM sessions")
+    in_the_way(host, UNLUCKY)
     release = {"release": {"version": "2.6.0", "previous_version": "2.2.0"}}
     return act("update", "complaints", "2.6.0", 2, {LUCKY: release, UNLUCKY: release})
-
-
-def database(host: Layout, short_id: str) -> psycopg.Connection:
-    return psycopg.connect(
-        host=str(host.tenants.socket_dir),
-        user=short_id,
-        password=SECRETS["database_password"],
-        dbname=short_id,
-        autocommit=True,
-    )
-
-
-def schema_version(host: Layout, short_id: str) -> int:
-    with closing(database(host, short_id)) as connection:
-        text = connection.execute("SELECT schema FROM schema").fetchone()[0]
-    return int(text.split("'version': ")[1].split(",")[0])
 
 
 def test_complaints_show_their_administration_and_the_second_run_changes_nothing(act, complaints, address):
@@ -60,7 +39,7 @@ def test_complaints_show_their_administration_and_the_second_run_changes_nothing
 
     assert shows(page, HOSTILE_AR)
     assert shows(page, HOSTILE_FR)
-    assert set(complaints.changed) == {"here", LUCKY, UNLUCKY}
+    assert {LUCKY, UNLUCKY} <= set(complaints.changed)
     assert (again.status, again.changed) == ("successful", {})
     assert complaints.reports[LUCKY]["schema_version"] == 7
 

@@ -8,7 +8,7 @@ import pytest
 
 from .inventory import connection as server
 
-NAME = "a000000099"
+NAME = "roles00099"
 PASSWORD = 'it\'s 100% "quoted" \\ $1'
 
 
@@ -42,13 +42,13 @@ def connect(host, user: str, password: str, database: str = "") -> psycopg.Conne
 
 def test_an_instance_gets_a_database_that_only_its_own_role_enters(module, host, wanted):
     result = module("instance_database", **wanted)
-    module("instance_database", **wanted | {"name": "a000000098"})
+    module("instance_database", **wanted | {"name": "roles00098"})
 
     assert result["changed"]
     with closing(connect(host, NAME, PASSWORD)) as own:
         own.execute("CREATE TABLE complaints (id int)")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
-        connect(host, "a000000098", PASSWORD, NAME)
+        connect(host, "roles00098", PASSWORD, NAME)
 
 
 def test_the_second_time_nothing_changes(module, wanted):

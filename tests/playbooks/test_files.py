@@ -1,6 +1,9 @@
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from .runs import PLAYBOOKS
 
 HOSTILE = "{{ lookup('pipe', 'id') }} $(id) %s\r\nsecond line"
 
@@ -107,3 +110,30 @@ def test_the_digest_tells_contents_apart_but_not_their_order(files):
 
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]
+
+
+def test_a_file_that_cannot_be_exchanged_leaves_nothing_beside_it(files, tmp_path: Path):
+    (tmp_path / "a000000001/secrets/key").mkdir(parents=True)
+
+    result = files()
+
+    assert result["msg"].startswith("The files of the instance could not be put in place: ")
+    assert [path.name for path in (tmp_path / "a000000001/secrets").iterdir()] == ["key"]
+
+
+def test_of_a_file_that_stands_in_two_folders_the_later_one_counts(tmp_path: Path):
+    spec = spec_from_file_location("reads_files", PLAYBOOKS / "plugins/action/instance_files.py")
+    plugin = module_from_spec(spec)
+    spec.loader.exec_module(plugin)
+    for tree, files in (("role", ("bin/serve.py", "page.html")), ("app", ("page.html", "schema.py"))):
+        for file in files:
+            (tmp_path / tree / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / tree / file).write_text(f"{file} of the {tree}")
+
+    read = plugin.standing([str(tmp_path / "role"), str(tmp_path / "app")])
+
+    assert [each["content"] for each in read] == [
+        "bin/serve.py of the role",
+        "page.html of the app",
+        "schema.py of the app",
+    ]

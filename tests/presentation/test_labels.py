@@ -14,7 +14,8 @@ from provisioner.catalogue.models import ReleaseState
 from provisioner.hosts.models import HostState
 from provisioner.instances.lifecycle import Action, Environment, Health, State
 from provisioner.jobs.lifecycle import Cause, JobState, Resolution
-from provisioner.labels import FROM_LIBRARIES, LABELS
+from provisioner.labels import LABELS
+from provisioner.library_texts import FROM_LIBRARIES
 from provisioner.requests.models import Decision
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +42,25 @@ def test_the_words_of_a_group_are_exactly_its_values(group: str):
     assert set(LABELS[group]) == {value for kind in VALUES[group] for value in kind}
 
 
+GROUPS = (
+    "state",
+    "health",
+    "release",
+    "decision",
+    "handover",
+    "finding_state",
+    "finding_state",
+    "host",
+    "window",
+    "night",
+)
+
+
 def test_every_state_has_a_sign_in_the_sprite(app: Flask):
     signs = app.jinja_env.get_template("components/states.html").module.SIGNS
     sprite = (ROOT / "provisioner/static/vendor/icons.svg").read_text()
 
-    assert set(signs) == set().union(*(LABELS[group] for group in ("state", "health", "decision", "release", "host")))
+    assert set(signs) == set().union(*(LABELS[group] for group in GROUPS))
     assert [icon for _, icon in signs.values() if f'id="{icon}"' not in sprite] == []
 
 

@@ -58,9 +58,14 @@ class Protocol(Queue):
         safe = action in self.tables.retry_safe[row.app]
         site = self.tables.hosts[row.host].site
         job = Job(number, instance, row.app, row.host, site, action, safe, background, self.now)
+        job.target = self.elsewhere(row.host) if STEPS[action].moves else None
         job.not_before = self.still_acting(instance)
         self.tables.jobs[number] = job
         return job
+
+    def elsewhere(self, host: str) -> str:
+        """There are two hosts wherever anything moves."""
+        return next(other for other in self.tables.hosts if other != host)
 
     def still_acting(self, instance: str) -> float | None:
         """Until when an attempt that lost its line may act on."""
@@ -119,6 +124,7 @@ class Protocol(Queue):
         if job.state is JobState.SUCCEEDED:
             instance.applied |= step.applies_release
             instance.state = step.afterwards or instance.state
+            instance.host = job.target or instance.host
         elif job.state is JobState.FAILED:
             instance.state = step.on_failure or instance.state
 

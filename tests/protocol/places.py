@@ -25,8 +25,11 @@ class Places:
         return bool(self.free_slots(scope, owner))
 
     def free_slots(self, scope: SlotScope, owner: str) -> list[int]:
-        usable = self.tables.slots[scope, owner][: self.tables.caps[scope, owner]]
-        return [number for number, holder in enumerate(usable) if holder is None]
+        """None while somebody holds one that there shall be no more: fewer at once means fewer from then on."""
+        most, slots = self.tables.caps[scope, owner], self.tables.slots[scope, owner]
+        if any(holder is not None for holder in slots[most:]):
+            return []
+        return [number for number, holder in enumerate(slots[:most]) if holder is None]
 
     def take_slots(self, scope: SlotScope, owner: str, many: int, run: int) -> None:
         for number in self.free_slots(scope, owner)[:many]:
@@ -76,4 +79,4 @@ class Places:
         return bool(here & self.tables.drains)
 
     def is_reachable(self, job: Job) -> bool:
-        return self.tables.hosts[job.host].probe_at is None
+        return all(self.tables.hosts[host].probe_at is None for host in job.hosts)

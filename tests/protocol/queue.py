@@ -29,8 +29,10 @@ class Queue(Places):
             return None
         jobs = [first, *self.companions(first)]
         run, forks = next(self._runs), self.forks(first, jobs)
+        jobs = jobs[:forks] if first.target else jobs  # nobody stands still for others
         self.take_slots(SlotScope.APP, first.app, forks, run)
-        self.take_slots(SlotScope.HOST, first.host, forks, run)
+        for host in first.hosts:
+            self.take_slots(SlotScope.HOST, host, forks, run)
         rounds = ceil(len(jobs) / forks)
         return Batch(tuple(self.take(job, owner, run, rounds) for job in jobs), forks)
 
@@ -50,7 +52,7 @@ class Queue(Places):
         )
 
     def kind(self, job: Job) -> tuple[object, ...]:
-        return job.host, job.app, job.action, job.background, job.retry_safe
+        return *job.hosts, job.app, job.action, job.background, job.retry_safe
 
     def is_sociable(self, job: Job) -> bool:
         """Whoever broke a run, or was lost with one, goes alone."""
@@ -58,7 +60,8 @@ class Queue(Places):
 
     def forks(self, first: Job, jobs: list[Job]) -> int:
         """Half of the slots that are free, so that whoever comes next finds one."""
-        free = (self.free_slots(SlotScope.APP, first.app), self.free_slots(SlotScope.HOST, first.host))
+        free = [self.free_slots(SlotScope.APP, first.app)]
+        free += [self.free_slots(SlotScope.HOST, host) for host in first.hosts]
         return min(claiming.FORKS, len(jobs), *((1 + len(slots)) // 2 for slots in free))
 
     def turn(self, job: Job) -> tuple[bool, float, int]:
@@ -75,7 +78,7 @@ class Queue(Places):
             and self.is_reachable(job)
             and self.is_alone(job)
             and self.has_slot(SlotScope.APP, job.app)
-            and self.has_slot(SlotScope.HOST, job.host)
+            and all(self.has_slot(SlotScope.HOST, host) for host in job.hosts)
         )
 
     def is_due(self, job: Job) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -42,8 +43,9 @@ NO_CLOCK = "ALTER ROLE provisioner_app IN DATABASE test RESET search_path; DROP 
 RESET = """
     SET session_replication_role = replica;
     DELETE FROM job_event; UPDATE slot SET run_id = NULL; DELETE FROM job; DELETE FROM drain; DELETE FROM request;
-    DELETE FROM request_outcome;
-    DELETE FROM audit_event; UPDATE fence SET value = 0; UPDATE host SET parked_at = NULL, probe_at = NULL;
+    DELETE FROM request_outcome; DELETE FROM instance_secret WHERE job_id IS NOT NULL;
+    DELETE FROM audit_event; UPDATE instance SET port = NULL;
+    UPDATE fence SET value = 0; UPDATE host SET parked_at = NULL, probe_at = NULL;
     UPDATE fake.clock SET now = CAST(%(epoch)s AS timestamptz);
     SET session_replication_role = origin;
 """
@@ -81,6 +83,7 @@ class Real:
         self._instances = {}
         for name, wanted in self._setup.instances.items():
             self._instances[name] = factories.asked(factories.administration(name).id, wanted.app).instance_id
+        self._ports = dict(zip(self._instances, count(10000), strict=False))
         self._hosts = {name: host.id for name, host in self._hosts.items()}
         self._releases = {name: [release.id for release in app.releases] for name, app in self._apps.items()}
         self._apps = {name: app.id for name, app in self._apps.items()}
@@ -98,6 +101,7 @@ class Real:
                 release = self._releases[wanted.app][0]
                 row.state, row.host_id, row.desired_release_id = wanted.state, self._hosts[wanted.host], release
                 row.applied_release_id = release if wanted.applied else None
+                row.port = self._ports[name]
             for name, safe in self._setup.retry_safe.items():
                 app = session.get_one(App, self._apps[name])
                 app.manifest = app.manifest | {"retry_safe": sorted(safe), "timeouts": dict.fromkeys(Action, 600)}
@@ -133,7 +137,7 @@ class Real:
         """The model knows no releases: an update is never one too many."""
         if instance.applied_release_id:
             instance.applied_release_id = first
-        instance.applied_digest = None
+        instance.applied_digest = instance.failed_release_id = None
 
     def cancel(self, number: int) -> None:
         self._decided(lambda: instances.cancel(self._job_id(number), "test"))
@@ -166,7 +170,9 @@ class Real:
         self._fenced(lambda: factories.said(held, said))
 
     def conclude(self, held: Claim, wanted: Outcome) -> JobState:
-        report = {"health": "healthy", "active_version": self._applied(held)} if wanted.serving else {}
+        serves = {"health": "healthy", "active_version": self._applied(held)}
+        as_before = {**serves, "secrets": "previous", "moved": "back"}
+        report = as_before if wanted.serving else {}
         outcome = attempts.Outcome(wanted.end, touched=wanted.touched, report=report, events_emitted=wanted.emitted)
         return self._fenced(lambda: instances.conclude({held: outcome})[held.job_id])
 
@@ -229,8 +235,12 @@ class Real:
             },
             "parked": {row["name"]: _seconds(row["probe_at"]) for row in _all("SELECT name, probe_at FROM host")},
             "instances": {
-                self._names[row["id"]]: (State(row["state"]), row["applied_release_id"] is not None)
-                for row in _all("SELECT id, state, applied_release_id FROM instance")
+                self._names[row["id"]]: (
+                    State(row["state"]),
+                    row["applied_release_id"] is not None,
+                    self._names[row["host_id"]],
+                )
+                for row in _all("SELECT id, state, applied_release_id, host_id FROM instance")
             },
             "drains": {(row["scope"], row["name"]) for row in _all("SELECT scope, name FROM drain")},
         }
@@ -242,7 +252,8 @@ class Real:
         times = {name: _seconds(row[name]) for name in ("lease_until", "not_before", "deadline", "finished_at")}
         plain = {name: row[name] for name in PLAIN}
         asked = row["cancel_requested_at"] is not None
-        return plain | times | {"instance": self._names[row["instance_id"]], "cancel_requested": asked}
+        places = {"host": self._names[row["host_id"]], "target": self._names.get(row["target_host_id"])}
+        return plain | times | places | {"instance": self._names[row["instance_id"]], "cancel_requested": asked}
 
 
 PLAIN = (

@@ -45,6 +45,7 @@ class Job:
     retry_safe: bool
     background: bool
     queued_at: float
+    target: str | None = None  # the host to which it moves the instance
     timeout: float = TIMEOUT
     state: JobState = JobState.QUEUED
     giving_way: bool = False
@@ -63,6 +64,11 @@ class Job:
     cause: Cause | None = None
     events_emitted: int = 0
     events_stored: int = 0
+
+    @property
+    def hosts(self) -> list[str]:
+        """Those that it acts on."""
+        return [self.host, self.target] if self.target else [self.host]
 
 
 @dataclass(frozen=True)

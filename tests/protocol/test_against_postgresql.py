@@ -36,7 +36,7 @@ STEPS = settings(
 
 
 @pytest.fixture
-def real(app: Flask, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
+def real(_common_store: None, app: Flask, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
     """The service with an estate; its clock stands, and chance always says one half."""
     monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 0.5))
     with superuser(layout, "test") as connection, clock(connection):
@@ -78,6 +78,10 @@ MUTANTS = {
     "others of its instance may act": claim_without("WHERE acting.state IN", "WHERE false AND acting.state IN"),
     "a run takes all slots": claim_without("/ 2", "/ 1"),
     "who was lost goes along": claim_without("cause IN ('unreachable', 'not_begun')", "cause IS NOT NULL"),
+    "the server that a move comes to may be full or away": claim_without(
+        "coalesce(job.target_host_id, job.host_id) = ANY", "job.host_id = ANY"
+    ),
+    "a move takes no slot where it comes to": claim_without(" UNION ALL SELECT * FROM of_other"),
     "the service is not drained": claim_without("scope = 'service' OR "),
 }
 

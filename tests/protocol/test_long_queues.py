@@ -74,3 +74,19 @@ def test_thousands_that_must_wait_for_a_slot_are_not_read_to_find_the_one_behind
 
     assert 0 < jobs_read() < 100
     assert factories.claimed().job_id == behind
+
+
+def test_thousands_that_move_to_another_server_are_not_read_to_find_those_that_go_along(
+    behind: UUID, layout: Layout
+) -> None:
+    ids = {name: f"'{factories.host(name).id}'" for name in ("far", "near")}
+    moving = "UPDATE job SET action = 'move', target_host_id = {far}; ANALYZE job;"
+    first_and_last = (
+        "UPDATE job SET target_host_id = {near} WHERE queued_at IN (SELECT min(queued_at) FROM job UNION ALL "
+        "SELECT max(queued_at) FROM job);"
+    )
+    with superuser(layout, "test") as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute((moving + first_and_last).format(**ids))
+
+    assert 0 < jobs_read() < 100

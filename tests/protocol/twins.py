@@ -9,9 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from provisioner.instances.lifecycle import Action, State
 from provisioner.jobs.lifecycle import LEASED, End, JobState, Resolution, SlotScope
 from provisioner.workers.lifecycle import DrainScope
+from tests.protocol.alike import answer_of, comparable, seen
 from tests.protocol.model import Protocol
-from tests.protocol.real import PLAIN, Real
-from tests.protocol.rows import Busy, Fenced, Instance, Job, NotAllowed, Outcome, Setup
+from tests.protocol.real import Real
+from tests.protocol.rows import Instance, Outcome, Setup
 
 SITES = {"host1": "site1", "host2": "site2"}
 SETUP = Setup(
@@ -35,7 +36,9 @@ SETUP = Setup(
 )
 names = st.sampled_from(sorted(SETUP.instances))
 # Some that any state allows, so that most of what is asked is not refused.
-actions = st.sampled_from([*Action, Action.UPDATE])
+# Of what the model knows nothing: backups, and when the grace period of a removal is over.
+BEYOND = {Action.RESTORE, Action.DRILL, Action.REMOVE}
+actions = st.sampled_from([*(action for action in Action if action not in BEYOND), Action.UPDATE])
 owners = st.sampled_from(["w1:1", "w1:2", "w2:1"])
 served = st.sampled_from([["site1"], ["site2"], ["site1", "site2"], ["site2", "site1"]])
 drains = st.sampled_from(
@@ -206,6 +209,35 @@ class Twins(RuleBasedStateMachine):
         self.probe(["site1", "site2"])
         self.fill()
 
+    @rule()
+    def move_to_a_full_server(self) -> None:
+        """It has one slot, which somebody has; then that is free, and there is nothing that waits any more."""
+        self.ask("i3", Action.PROVISION)
+        self.claim("w1:1", ["site2"])
+        self.ask("i2", Action.MOVE)
+        self.ask("i0", Action.MOVE)
+        self.fill()
+        self.all_rows_are_alike()
+        if self.claims:
+            self.conclude(0, Outcome(End.SUCCEEDED))
+        self.fill()
+
+    @rule()
+    def move_to_a_lost_server(self) -> None:
+        self.ask("i3", Action.PROVISION)
+        self.claim("w1:1", ["site2"])
+        if self.claims:
+            self.conclude(0, Outcome(End.UNREACHABLE, touched=False))
+        self.ask("i2", Action.MOVE)
+        self.fill()
+        self.all_rows_are_alike()
+        self.probe(["site2"])
+        self.fill()
+        if self.claims:
+            self.conclude(0, Outcome(End.SUCCEEDED))
+        self.ask("i2", Action.MOVE)
+        self.fill()
+
     @rule(sites=served)
     def probe(self, sites: list[str]) -> None:
         self.wait(16.0)
@@ -233,6 +265,8 @@ class Twins(RuleBasedStateMachine):
             cls.overtake_a_check,
             cls.lose_and_begin_again,
             cls.leave_room_for_others,
+            cls.move_to_a_full_server,
+            cls.move_to_a_lost_server,
             lambda twins: twins.lose_a_server(touched=True),
             lambda twins: twins.drain_for_a_moment((DrainScope.SERVICE, "")),
         ):
@@ -245,40 +279,3 @@ class Twins(RuleBasedStateMachine):
         real, expected = self.real.seen(), seen(self.model)
         for what, rows in expected.items():
             assert real[what] == rows, (what, real[what], rows)
-
-
-def answer_of(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    except (Busy, Fenced, NotAllowed) as refused:
-        return refused
-
-
-def comparable(answer: Any) -> Any:
-    """What both can say in the same words."""
-    if isinstance(answer, Exception):
-        return type(answer), answer.args
-    if isinstance(answer, Job):
-        return answer.id
-    if hasattr(answer, "forks"):
-        return answer.forks, [(each.attempt, each.fence, each.action) for each in answer.claims]
-    return answer
-
-
-def seen(model: Protocol) -> dict[str, Any]:
-    """The rows of the model, as Real.seen tells those of the service."""
-    tables = model.tables
-    columns = (*PLAIN, "lease_until", "not_before", "deadline", "finished_at", "instance", "cancel_requested")
-    return {
-        "jobs": {job.id: {name: getattr(job, name) for name in columns} for job in tables.jobs.values()},
-        "fences": tables.fences,
-        "slots": {
-            (scope, owner, number): sorted(job.id for job in tables.jobs.values() if job.run == run)
-            for (scope, owner), slots in tables.slots.items()
-            for number, run in enumerate(slots, start=1)
-            if run is not None
-        },
-        "parked": {name: host.probe_at for name, host in tables.hosts.items()},
-        "instances": {name: (row.state, row.applied) for name, row in tables.instances.items()},
-        "drains": tables.drains,
-    }

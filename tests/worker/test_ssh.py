@@ -44,7 +44,7 @@ class Played:
         host = Host(
             name="far", address=ssh.ADDRESS, connection=Connection.SSH, facts={"python": "python3", "ssh": facts}
         )
-        self.given = variables.connection(host)
+        self.given = variables.connection(host) | {"ansible_become": False}  # we are whoever runs the tests
         self.order = order(
             folder, *(tasks or [python("Act", "print('here')")]), known_hosts=facts["known_hosts"], **self.given
         )

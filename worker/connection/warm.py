@@ -64,7 +64,7 @@ class Connection(Local):  # type: ignore[misc] # ansible ships no types
     @contextmanager
     def _passed(self) -> Iterator[str]:
         """Nothing acts on an instance before its turn has come, nor after its job was stopped."""
-        name, path = self.get_option("instance"), os.environ.get(passing.VARIABLE)
+        name, path = passing.instance_of(self.get_option("instance")), os.environ.get(passing.VARIABLE)
         passing.call_itself(passing.AT.format(name))
         line = passing.passed(path, name) if path else None
         if path and not line:

@@ -2,6 +2,8 @@
 
 supervisord by itself reads the files of all services whenever it is asked about one, and after each file it looks
 through all that it has read before: with a thousand of them that takes seconds each time. Here a file is read alone.
+
+On a host without systemd this file lies by itself, beside the configuration that names it, and is what is started.
 """
 
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 
 from supervisor.options import UnhosedConfigParser
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.supervisord import main
 from supervisor.xmlrpc import Faults, RPCError
 
 
@@ -70,3 +73,7 @@ class Interface(SupervisorNamespaceRPCInterface):  # type: ignore[misc] # superv
             raise ValueError(str(problem)) from problem
         parser.expand_here(str(self._folder))
         return list(self._options.process_groups_from_parser(parser))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Making a server fit for instances: a person asks, a worker of its site carries it out. No function here commits."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import func, select
+
+from provisioner.audit import service as audit
+from provisioner.db import Json, db
+from provisioner.errors import Conflict
+from provisioner.hosts.models import Connection, Host, Preparation
+from provisioner.hosts.service import held
+from provisioner.workers.service import wake
+
+LONGEST = timedelta(minutes=30)  # then somebody else may begin: who did is dead
+FEW = 4000  # characters of last words that are kept
+SUPERVISING = files("provisioner.embedded.processes") / "supervising.py"  # for servers without systemd
+PYTHON = ".".join(map(str, sys.version_info[:2]))  # for which wheels are made
+
+
+class PreparesItself(Conflict):
+    code = "prepares-itself"
+    message = "This machine prepares itself whenever the service starts."
+
+
+class NotYet(Conflict):
+    code = "preparation-pending"
+    message = "Nobody has prepared the server %(name)s yet. Is a worker of its site there, and not drained?"
+
+
+class Failed(Conflict):
+    code = "preparation-failed"
+    message = "The server %(name)s could not be prepared: %(said)s"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`root`: the folder of the instances. `install`: packages that are missing are installed, from where the server
+    gets its own. `certificate` and `key`: paths on the server; with them its instances are reached by HTTPS.
+    """
+
+    root: str = "/srv/provisioner"
+    install: bool = False
+    certificate: str | None = None
+    key: str | None = None
+
+
+def ask(name: str, reason: str, **wish: Any) -> datetime:
+    """Let a worker of its site prepare the host, as `Wish` says, again if it has been before; returns since when that
+    is wished for.
+    """
+    host = held(name)
+    if host.connection is Connection.LOCAL:
+        raise PreparesItself
+    asked = db.session.get(Preparation, host.id) or Preparation(host_id=host.id)
+    asked.wish = Wish(**wish).__dict__
+    asked.asked_at = asked.due_at = now = _now()
+    asked.began_at = asked.ended_at = asked.failure = None
+    db.session.add(asked)
+    db.session.flush()
+    audit.record("host.prepare", "host", host.id, reason=reason, after={"name": name, **asked.wish})
+    wake()
+    return now
+
+
+def begin(sites: Sequence[str]) -> tuple[Host, Json] | None:
+    """Take a host of these sites that is to be prepared now, and how; nobody else gets it meanwhile."""
+    query = select(Preparation).join(Host, Host.id == Preparation.host_id)
+    due = query.where(Host.site.in_(sites), Host.parked_at.is_(None), Preparation.due_at <= func.clock_timestamp())
+    asked = db.session.scalar(
+        due.order_by(Preparation.due_at).limit(1).with_for_update(of=Preparation, skip_locked=True, key_share=True)
+    )
+    if asked is None:
+        return None
+    asked.began_at = now = _now()
+    asked.due_at = now + LONGEST
+    return db.session.get_one(Host, asked.host_id), asked.wish
+
+
+def told(wish: Json) -> dict[str, Any]:
+    """What the playbook needs to know."""
+    return {"prepare": {**wish, "python": PYTHON, "supervising": SUPERVISING.read_text(encoding="utf-8")}}
+
+
+def end(host: Host, report: Json, said: str, *, succeeded: bool) -> None:
+    """Keep what came of it. A capacity that a person has set stays."""
+    prepared = held(host.name)
+    asked = db.session.get_one(Preparation, host.id)
+    asked.ended_at, asked.due_at = _now(), None
+    asked.failure = None if succeeded else said[-FEW:]
+    if succeeded:
+        before, facts = prepared.facts, {**prepared.facts, **report["facts"]}
+        for name in ("memory_mb", "disk_mb"):
+            if getattr(prepared, name) is None:
+                setattr(prepared, name, report["capacity"][name])
+        if facts != before:
+            prepared.facts = facts
+            audit.record("host.describe", "host", host.id, before=before, after=facts)
+
+
+def state(name: str) -> Preparation | None:
+    """Of the newest preparation of a host, if there was one."""
+    query = select(Preparation).join(Host, Host.id == Preparation.host_id).where(Host.name == name)
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def sites_due() -> Sequence[str]:
+    """The sites at which hosts wait to be prepared."""
+    due = select(Host.site).join(Preparation, Preparation.host_id == Host.id)
+    return db.session.scalars(due.where(Preparation.due_at <= func.clock_timestamp()).distinct()).all()
+
+
+def _now() -> datetime:
+    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    return now

@@ -1,0 +1,10 @@
+"""What can become of a link."""
+
+from enum import StrEnum
+
+
+class HandoverState(StrEnum):
+    OPEN = "open"
+    OPENED = "opened"
+    EXPIRED = "expired"
+    REVOKED = "revoked"

@@ -1,0 +1,193 @@
+"""The register of backups, as requests and runs fill it, through the API."""
+
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from provisioner.accounts.policy import Role
+from provisioner.config import settings
+from provisioner.db import Json, db, transaction
+from provisioner.instances import variables
+from provisioner.instances.lifecycle import Action
+from provisioner.instances.models import Instance
+from provisioner.jobs import claiming
+from provisioner.jobs.lifecycle import End
+from provisioner.jobs.models import Job
+from tests import factories
+from tests.factories import SITE, Api
+
+NIGHT = "2026-11-24T01:00:00Z"
+
+
+@pytest.fixture
+def instance(app: Flask) -> Instance:
+    factories.host()
+    factories.app("complaints")
+    return factories.instance(factories.administration(), release="1.0")
+
+
+def told(name: str, taken_at: str, expired: tuple[str, ...] = ()) -> Json:
+    """What a run reports that has kept a backup."""
+    kept = {"name": name, "store": "file:///s", "version": "1.0", "bytes": 9, "sha256": "ab", "taken_at": taken_at}
+    return {"backup": kept, "expired": list(expired)}
+
+
+def backed_up(instance: Instance, name: str, taken_at: str = NIGHT) -> Job:
+    job = factories.asked_to(Action.BACK_UP, instance.id)
+    factories.carried_out(report=told(name, taken_at))
+    return job
+
+
+def order(instance: Instance) -> variables.RunOrder:
+    """What the run of the oldest job that waits is told."""
+    with transaction():
+        batch = claiming.claim("worker", [SITE], 0, most=1)
+        assert batch
+        return variables.order(batch)
+
+
+def test_a_backup_is_in_the_register_once_it_is_in_the_store(app: Flask, instance: Instance) -> None:
+    api = Api(app, Role.VIEWER)
+    before = api.get(f"/instances/{instance.id}/backups").json["items"]
+    job = backed_up(instance, "a/1.tar.age")
+    [kept] = api.get(f"/instances/{instance.id}/backups").json["items"]
+    shown = api.get(f"/instances/{instance.id}").json
+
+    assert before == []
+    assert (kept["name"], kept["job_id"], kept["version"], kept["bytes"]) == ("a/1.tar.age", str(job.id), "1.0", 9)
+    assert (kept["proven_at"], kept["expired_at"]) == (None, None)
+    assert (shown["backed_up_at"][:19], shown["proven_at"]) == ("2026-11-24T01:00:00", None)
+
+
+def test_backups_are_read_page_by_page_the_newest_first(app: Flask, instance: Instance) -> None:
+    for day in (1, 3, 2):
+        backed_up(instance, f"a/{day}.tar.age", f"2026-11-0{day}T01:00:00Z")
+    api, address = Api(app, Role.VIEWER), f"/instances/{instance.id}/backups?page_size=2"
+    first = api.get(address).json
+    second = api.get(f"{address}&cursor={first['next']}").json
+
+    assert [[each["name"] for each in page["items"]] for page in (first, second)] == [
+        ["a/3.tar.age", "a/2.tar.age"],
+        ["a/1.tar.age"],
+    ]
+    assert second["next"] is None
+
+
+def test_a_backup_that_was_not_kept_is_not_in_the_register(app: Flask, instance: Instance) -> None:
+    factories.asked_to(Action.BACK_UP, instance.id)
+    factories.carried_out(End.FAILED, report=told("a/1.tar.age", NIGHT))
+
+    assert Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"] == []
+    assert db.session.get_one(Instance, instance.id).state == "active"
+
+
+def test_what_no_rule_keeps_is_named_to_the_next_run_and_leaves_the_register_with_the_store(
+    app: Flask, instance: Instance
+) -> None:
+    backed_up(instance, "a/morning", "2026-11-24T06:00:00Z")
+    backed_up(instance, "a/noon", "2026-11-24T12:00:00Z")
+    factories.asked_to(Action.BACK_UP, instance.id)
+    with transaction():
+        batch = claiming.claim("worker", [SITE], 0, most=1)
+        assert batch
+        wanted = variables.order(batch).instances[instance.short_id]["backups"]["expired"]
+    factories.concluded(batch.claims[0], report=told("a/evening", "2026-11-24T18:00:00Z", ("a/morning",)))
+    shown = Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"]
+
+    assert wanted == ["a/morning"]
+    assert [(each["name"], each["expired_at"] is None) for each in shown] == [
+        ("a/evening", True),
+        ("a/noon", True),
+        ("a/morning", False),
+    ]
+
+
+def test_a_proven_backup_says_when_and_the_health_of_the_copy_is_not_that_of_the_instance(
+    app: Flask, instance: Instance
+) -> None:
+    backed_up(instance, "a/1")
+    factories.asked_to(Action.DRILL, instance.id)
+    factories.carried_out(report={"health": "unhealthy", "active_version": "1.0", "proven": "x"})
+    shown = Api(app, Role.VIEWER).get(f"/instances/{instance.id}").json
+
+    assert shown["proven_at"]
+    assert shown["health"] == "healthy"
+
+
+def test_a_restore_goes_to_the_backup_that_was_named_and_to_its_release(app: Flask, instance: Instance) -> None:
+    backed_up(instance, "a/1")
+    factories.asked_to(Action.UPDATE, instance.id, "2.0")
+    factories.carried_out()
+    [kept] = Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"]
+    answer = Api(app, Role.OPERATOR).post(
+        f"/instances/{instance.id}/restore", json={"reason": "wrong file", "backup_id": kept["id"]}
+    )
+    told_to_run = order(instance).instances[instance.short_id]
+
+    assert answer.status_code == 202, answer.text
+    assert told_to_run["backup"] == {"id": kept["id"], "name": "a/1", "sha256": "ab"}
+    assert (told_to_run["release"]["version"], told_to_run["release"]["previous_version"]) == ("1.0", "2.0")
+
+
+def test_only_a_run_that_opens_a_backup_is_given_the_key_and_it_is_kept_out_of_what_the_run_says(
+    instance: Instance,
+) -> None:
+    factories.asked_to(Action.BACK_UP, instance.id)
+    keeping = order(instance)
+    given = keeping.instances[instance.short_id]["backups"]
+    key = (settings().state_dir / "keys" / "backups.age").read_text().strip()
+
+    assert given["recipient"].startswith("age1")
+    assert given["identity"] == ""
+    assert key in keeping.secrets
+
+
+@pytest.mark.parametrize("action", ["restore", "drill"])
+def test_without_a_backup_nothing_is_restored(app: Flask, instance: Instance, action: str) -> None:
+    answer = Api(app, Role.OPERATOR).post(f"/instances/{instance.id}/{action}", json={"reason": "test"})
+
+    assert (answer.status_code, answer.json["code"]) == (409, "no-backup")
+
+
+def test_the_backup_of_another_instance_is_refused(app: Flask, instance: Instance) -> None:
+    other = factories.instance(factories.administration(), release="1.0")
+    backed_up(other, "b/1")
+    [kept] = Api(app, Role.VIEWER).get(f"/instances/{other.id}/backups").json["items"]
+    answer = Api(app, Role.OPERATOR).post(
+        f"/instances/{instance.id}/restore", json={"reason": "test", "backup_id": kept["id"]}
+    )
+
+    assert (answer.status_code, answer.json["code"]) == (409, "no-backup")
+
+
+def aged(instance: Instance, days: int) -> None:
+    """The instance, and what is in the register, are so many days older."""
+    with transaction() as session:
+        for column in ("instance SET created_at = created_at", "backup SET taken_at = taken_at"):
+            session.execute(text(f"UPDATE {column} - make_interval(days => :days)"), {"days": days})
+
+
+def test_instances_without_a_backup_or_a_proof_for_too_long_are_found(app: Flask, instance: Instance) -> None:
+    cared_for = factories.instance(factories.administration(), release="1.0")
+    backed_up(cared_for, "b/1", datetime.now(UTC).isoformat())
+    api = Api(app, Role.VIEWER)
+
+    def found(what: str) -> list[str]:
+        return [each["id"] for each in api.get(f"/instances?overdue={what}").json["items"]]
+
+    young = found("backup")
+    aged(instance, 3)
+    backed_up(cared_for, "b/2", datetime.now(UTC).isoformat())
+    without_backup = found("backup")
+    aged(instance, 40)
+    backed_up(cared_for, "b/3", datetime.now(UTC).isoformat())
+    without_proof = found("proof")
+    factories.asked_to(Action.DRILL, cared_for.id)
+    factories.carried_out(report={"proven": "x"})
+
+    assert young == []
+    assert without_backup == [str(instance.id)]
+    assert set(without_proof) == {str(instance.id), str(cared_for.id)}
+    assert found("proof") == [str(instance.id)]

@@ -1,0 +1,223 @@
+"""Real hosts on this machine: Debian systems that systemd-nspawn boots, each with its own address, sshd, systemd,
+PostgreSQL and nginx. They reach this machine and each other, and nothing else. Plain ones start without systemd.
+"""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from tests.ssh import new_key
+
+PROGRAMS = ("debootstrap", "systemd-nspawn", "ip", "setpriv", "ssh-keygen")
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,openssh-server,sudo,python3,python3-venv,nginx-light,postgresql,supervisor,iproute2"
+)
+SETTLING = (
+    "systemctl --quiet enable systemd-networkd",
+    "systemctl --quiet disable supervisor",  # Debian's own, which nobody needs
+    "useradd --create-home --shell /bin/sh provisioner",
+    "echo 'provisioner ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/provisioner",
+)
+SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+UNTIL = "until test {}; do sleep 0.1; done; {}"
+STARTED = UNTIL.format("! -e /run/nologin", "systemctl is-system-running --wait || true")  # not for root alone
+PLAIN_STARTED = UNTIL.format("-e /run/started", "echo running")
+HOMES = ("/root", "/home/provisioner")  # of those who are let in
+OVERLAY = "--volatile=overlay"  # what is written goes into memory
+NETWORK = """\
+[Match]
+Name=host0
+[Network]
+Address={address}/24
+LinkLocalAddressing=no
+"""
+# What starts a plain one: the scripts of /etc/rc2.d in their order, as a Debian with sysvinit does.
+PLAIN = """\
+ip address add {address}/24 dev host0
+ip link set host0 up
+for script in /etc/rc2.d/S*; do "$script" start; done
+touch /run/started
+exec sleep infinity
+"""
+
+
+def why_not(cache: Path) -> str:
+    """What keeps this machine from having others on it; empty if nothing does."""
+    if os.geteuid() != 0:
+        return "only root can boot machines"
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"there is no {', '.join(missing)}"
+    try:
+        system = image(cache)
+        _run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={system}", OVERLAY, "true")
+    except AssertionError as refusal:
+        return str(refusal)
+    return ""
+
+
+def image(cache: Path) -> Path:
+    """The system that all of them boot; it is made once."""
+    made = cache / f"{SUITE}-{crc32(repr([PACKAGES, SETTLING]).encode()):08x}"
+    with (cache / "lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not made.exists():
+            aside = made.with_suffix(".new")
+            shutil.rmtree(aside, ignore_errors=True)
+            _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(aside), MIRROR)
+            _run("chroot", str(aside), "sh", "-ec", "\n".join(SETTLING))
+            aside.rename(made)
+    return made
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One of them; what is written on it is gone when it stops."""
+
+    name: str
+    address: str
+    folder: Path
+    is_plain: bool = False
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """How it is reached, as a host's facts have it under `ssh`."""
+        key = (self.folder / "host_key.pub").read_text().split()[:2]
+        login = str(self.folder.parent / "login_key")
+        return {
+            "port": 22,
+            "user": "root",
+            "private_key_file": login,
+            "known_hosts": f"{self.address} {' '.join(key)}\n",
+        }
+
+    @property
+    def controller(self) -> str:
+        """The address of this machine, as the other sees it."""
+        return f"{self.address.rpartition('.')[0]}.1"
+
+    def cable(self, state: str) -> None:
+        """Its only line: `up`, or `down` as if somebody had pulled it."""
+        _run("ip", "link", "set", f"vb-{self.name}", state)
+
+    def said(self, *command: str) -> str:
+        """What a command says on it, asked by SSH as root; CalledProcessError if it fails."""
+        known = self.folder / "known_hosts"
+        known.write_text(str(self.facts["known_hosts"]))
+        options = ["-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes"]
+        ssh = ["ssh", "-i", str(self.facts["private_key_file"]), *options, f"root@{self.address}", *command]
+        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
+
+    def boot(self, system: Path, bridge: str) -> "subprocess.Popen[bytes]":
+        self.folder.mkdir()
+        new_key(self.folder / "host_key")
+        (self.folder / "network").write_text(NETWORK.format(address=self.address))
+        (self.folder / "init").write_text(PLAIN.format(address=self.address))
+        places = {
+            self.folder / "network": "/etc/systemd/network/10-host0.network",
+            self.folder / "init": "/sbin/plain",
+            self.folder / "host_key": "/etc/ssh/ssh_host_ed25519_key",
+            self.folder / "host_key.pub": "/etc/ssh/ssh_host_ed25519_key.pub",
+        }
+        doors = [(self.folder.parent / "login_key.pub", f"{home}/.ssh/authorized_keys") for home in HOMES]
+        kind = ["--register=no", "--keep-unit", "--link-journal=no", OVERLAY]
+        begins = ["--as-pid2", "/bin/sh", "/sbin/plain"] if self.is_plain else ["--boot"]
+        itself = [f"--directory={system}", f"--machine={self.name}", f"--network-bridge={bridge}"]
+        given = [f"--bind-ro={ours}:{theirs}" for ours, theirs in (*places.items(), *doors)]
+        # It dies with whoever has started it, however that ends.
+        command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", *kind, *itself, *given, *begins]
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait(self, seconds: float = 60) -> None:
+        """Until its services have started."""
+        give_up = time.monotonic() + seconds
+        while True:
+            try:
+                state = self.said(PLAIN_STARTED if self.is_plain else STARTED).strip()
+            except subprocess.CalledProcessError as refusal:
+                if time.monotonic() > give_up:
+                    raise AssertionError(f"{self.name} does not start: {refusal.stderr}") from None
+                time.sleep(0.2)
+            else:
+                assert state in {"running", "degraded"}, state
+                return
+
+
+@contextmanager
+def machines(folder: Path, cache: Path, count: int, plain: int = 0) -> Iterator[list[Machine]]:
+    """So many of them, the last ones plain, on a network of their own below 10.213.0.0/16."""
+    system = image(cache)
+    folder.mkdir(exist_ok=True)
+    new_key(folder / "login_key")
+    with _network() as number:
+        bridge, network = f"prov{number}", f"10.213.{number}"
+        made = [
+            Machine(f"host{each}-{number}", f"{network}.{each + 10}", folder / f"host{each}", each >= count)
+            for each in range(count + plain)
+        ]
+        running = [each.boot(system, bridge) for each in made]
+        try:
+            for each in made:
+                each.wait()
+            yield made
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let it come to its end in order; nothing on it is worth waiting for long."""
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _network() -> Iterator[int]:
+    """The number of one that nobody uses; whoever was killed in it has left it behind."""
+    number = next(number for number in range(250) if _add(f"prov{number}"))
+    try:
+        _run("ip", "address", "add", f"10.213.{number}.1/24", "dev", f"prov{number}")
+        _run("ip", "link", "set", f"prov{number}", "up")
+        yield number
+    finally:
+        _run("ip", "link", "delete", f"prov{number}")
+
+
+@contextmanager
+def resolving(address_of: Callable[[str], str | None]) -> Iterator[None]:
+    """What a name server would say, for the time being and for this process."""
+    plain = socket.getaddrinfo
+
+    def resolved(name: Any, *more: Any, **how: Any) -> Any:
+        return plain(address_of(str(name)) or name, *more, **how)
+
+    socket.getaddrinfo = resolved
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = plain
+
+
+def _add(bridge: str) -> bool:
+    command = ["ip", "link", "add", bridge, "type", "bridge"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]} {done.stderr}"
