@@ -176,6 +176,7 @@ def test_a_check_changes_nothing_and_tells_what_was_altered_by_hand(act, updated
         "cause": "",
         "url": address(LUCKY),
         "drift": ["file pages/ar.html: content differs"],
+        "last_used": "",  # no proxy here
     }
     assert (run.reports[UNLUCKY]["active_version"], run.reports[UNLUCKY]["drift"]) == ("3.5.0", [])
     assert page.read_text() == "مغلق"

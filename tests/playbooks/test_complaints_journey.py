@@ -101,6 +101,7 @@ def test_a_check_changes_nothing_and_tells_what_was_altered_by_hand(act, updated
         "cause": "",
         "url": address(LUCKY),
         "drift": ["file tracker/html/style.css: content differs"],
+        "last_used": "",  # no proxy here
     }
     assert (run.reports[UNLUCKY]["active_version"], run.reports[UNLUCKY]["drift"]) == ("2.2.0", [])
     assert style.read_text() == "body { color: red; }"

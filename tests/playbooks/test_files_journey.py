@@ -223,6 +223,7 @@ def test_a_check_changes_nothing_and_tells_what_was_altered_by_hand(act, updated
         "cause": "",
         "url": address(LUCKY),
         "drift": ["file pages/fr.html: content differs"],
+        "last_used": "",  # no proxy here
     }
     assert (run.reports[UNLUCKY]["active_version"], run.reports[UNLUCKY]["drift"]) == ("1.9.31", [])
     assert page.read_text() == "Fermé"

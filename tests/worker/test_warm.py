@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ def waiting(sandbox: Sandbox, kind: str) -> int:
 
 
 def sockets(pid: int) -> str:
-    """The lines of the kernel's table for those that the process holds."""
-    held = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    """The lines of the kernel's table for those that the process holds; none if it lets go of one just then."""
+    held = set()
+    with suppress(OSError):
+        held = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
     lines = Path("/proc/net/unix").read_text().splitlines()
     return "\n".join(line for line in lines if f"socket:[{line.split()[6]}]" in held)
 
@@ -189,12 +192,11 @@ def test_a_sandbox_of_other_playbooks_serves_none(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_ends_with_its_worker(tmp_path: Path) -> None:
-    sandbox = Sandbox(str(tmp_path))
-    waiting(sandbox, "controller")
-    assert sandbox.process.stdin
+    with closing(Sandbox(str(tmp_path))) as sandbox:
+        waiting(sandbox, "controller")
+        assert sandbox.process.stdin
 
-    sandbox.process.stdin.close()  # as the kernel does
+        sandbox.process.stdin.close()  # as the kernel does
 
-    wait_for("it to end", lambda: sandbox.process.poll() is not None, 10)
-    wait_for("all of it to be gone", lambda: not processes(sandbox.folder.name), 10)
-    sandbox.close()
+        wait_for("it to end", lambda: sandbox.process.poll() is not None, 10)
+        wait_for("all of it to be gone", lambda: not processes(sandbox.folder.name), 10)
