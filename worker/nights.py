@@ -1,5 +1,6 @@
 """Following the schedules beside the dispatcher's other duties: thousands are asked for in a night, and nothing of that
-must keep lost leases from being noticed. New hosts get their place in the nights as well, and drained ones are emptied.
+must keep lost leases from being noticed. New hosts get their place in the nights as well, drained ones are emptied, and
+jobs go to where their hosts are.
 """
 
 import threading
@@ -16,6 +17,7 @@ from provisioner.db import transaction
 from provisioner.errors import DomainError
 from provisioner.estate import emptying
 from provisioner.findings import service as surveys
+from provisioner.jobs import service as jobs
 
 EVERY = 20.0  # seconds
 
@@ -40,6 +42,7 @@ class Nights(threading.Thread):
             with self._app.app_context(), acting(Actor(Via.WORKER)):  # the session is closed at its end
                 with transaction():
                     surveys.plan()
+                    jobs.follow_hosts()
                 with transaction():
                     followed = [schedule.id for schedule in queries.live()]
                     emptied = emptying.under_way()

@@ -82,7 +82,8 @@ def go_on(host_id: UUID, slug: str) -> int:
 
 def _movable(wish: Emptying, app: App) -> Sequence[UUID]:
     """As many as there is room for elsewhere: what would only be refused is not asked."""
-    room = 0 if remaining.obstacle(app) else remaining.room_for(app, AT_ONCE)
+    site = db.session.get_one(Host, wish.host_id).site
+    room = 0 if remaining.obstacle(app) else remaining.room_for(app, AT_ONCE, site)
     if not room:
         return ()
     waiting = select(Instance.id).where(

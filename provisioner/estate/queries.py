@@ -86,11 +86,12 @@ class Outlook:
 
 def outlook(app: App, count: int) -> Outlook:
     """Where so many more instances of the app would go, as things stand."""
-    need, foreseen = rooms.need_of(app), rooms.foresee(app, count)
+    need = rooms.need_of(app)
+    foreseen = rooms.foresee(need, count)
     shares = [
         Share(room.name, foreseen.placed.get(room.name, 0), weighing.unfit(room, need)) for room in foreseen.rooms
     ]
-    stopped = None if weighing.best(foreseen.rooms, need) else NoRoom(app, foreseen.rooms)
+    stopped = None if weighing.best(foreseen.rooms, need) else NoRoom(app, need, foreseen.rooms)
     return Outlook(app.slug, count, shares, stopped)
 
 

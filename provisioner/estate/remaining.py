@@ -83,9 +83,9 @@ def obstacle(app: App) -> DomainError | None:
     return None if settings().backup_store else NoCommonStore()
 
 
-def room_for(app: App, count: int) -> int:
-    """How many of so many instances would find a place elsewhere; the host that is emptied takes none."""
-    return sum(rooms.foresee(app, count).placed.values())
+def room_for(app: App, count: int, site: str) -> int:
+    """How many of so many instances of this site would find a place elsewhere; the host that is emptied takes none."""
+    return sum(rooms.foresee(rooms.need_of(app, site), count).placed.values())
 
 
 def progress(host: Host) -> Progress | None:
@@ -93,12 +93,12 @@ def progress(host: Host) -> Progress | None:
     wish = db.session.get(Emptying, host.id, populate_existing=True)
     if wish is None:
         return None
-    left, obstacles = _left(wish)
+    left, obstacles = _left(wish, host)
     asked, moved = _moves(wish)
     return Progress(wish.reason, wish.since, _who(wish), asked, moved, left, obstacles, _failed(wish))
 
 
-def _left(wish: Emptying) -> tuple[Counter[Stay], list[DomainError]]:
+def _left(wish: Emptying, host: Host) -> tuple[Counter[Stay], list[DomainError]]:
     why = stay(wish).label("why")
     there = select(Instance.app_id, why).where(Instance.host_id == wish.host_id, Instance.state != State.REMOVED)
     each = there.subquery()
@@ -107,22 +107,23 @@ def _left(wish: Emptying) -> tuple[Counter[Stay], list[DomainError]]:
     obstacles: list[DomainError] = []
     for app_id, reason, many in db.session.execute(counted.order_by(each.c.app_id)):
         if reason == Stay.WAITING:
-            left += _waiting(db.session.get_one(App, app_id), many, obstacles)
+            left += _waiting(db.session.get_one(App, app_id), many, host, obstacles)
         else:
             left[Stay(reason)] += many
     return left, obstacles
 
 
-def _waiting(app: App, many: int, obstacles: list[DomainError]) -> Counter[Stay]:
+def _waiting(app: App, many: int, host: Host, obstacles: list[DomainError]) -> Counter[Stay]:
     """What of those that nothing of their own keeps can move as things stand."""
     refusal = obstacle(app)
     if refusal:
         obstacles.append(refusal)
         return Counter({Stay.FIXED: many})
-    foreseen = rooms.foresee(app, many)
+    need = rooms.need_of(app, host.site)
+    foreseen = rooms.foresee(need, many)
     fit = sum(foreseen.placed.values())
     if fit < many:
-        obstacles.append(NoRoom(app, foreseen.rooms))
+        obstacles.append(NoRoom(app, need, [room for room in foreseen.rooms if room.name != host.name]))
     return Counter({Stay.WAITING: fit, Stay.NO_ROOM: many - fit})
 
 

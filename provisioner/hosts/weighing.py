@@ -14,6 +14,7 @@ class Unfit(StrEnum):
     """Why a host gets no instance of an app. The first that holds is told: those below could not mend it."""
 
     COUNTRY = "country"
+    SITE = "site"
     STATE = "state"
     NOT_PREPARED = "not_prepared"
     LABELS = "labels"
@@ -24,20 +25,28 @@ class Unfit(StrEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """What one instance of an app takes. `country`: the only one in which its data may lie; None: anywhere."""
+    """What one instance of an app takes. `country`: the only one in which its data may lie; None: anywhere.
+
+    `site`: of the host that it leaves; None: it is new.
+    """
 
     memory_mb: int
     disk_mb: int
     labels: frozenset[str] = frozenset()
     country: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True)
 class Room:
-    """A host and what its instances, planned ones among them, have taken of it. None: not limited."""
+    """A host and what its instances, planned ones among them, have taken of it. None: not limited.
+
+    `sites`: those from which instances can be brought to it, for a worker reaches the hosts of both.
+    """
 
     name: str
     country: str
+    sites: frozenset[str] = frozenset()
     state: HostState = HostState.ACTIVE
     prepared: bool = True
     parked: bool = False
@@ -67,6 +76,7 @@ class Room:
 
 RULES: dict[Unfit, Callable[[Room, Need], bool]] = {
     Unfit.COUNTRY: lambda room, need: need.country in {None, room.country},
+    Unfit.SITE: lambda room, need: need.site is None or need.site in room.sites,
     Unfit.STATE: lambda room, _: room.state is HostState.ACTIVE,
     Unfit.NOT_PREPARED: lambda room, _: room.prepared,
     Unfit.LABELS: lambda room, need: need.labels <= room.labels,

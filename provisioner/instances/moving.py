@@ -34,7 +34,7 @@ def _with_target(verdict: "Verdict", wish: "Wish", vacancies: Vacancies) -> "Ver
     try:
         if not settings().backup_store:
             raise NoCommonStore
-        place = vacancies.place(wish.app, besides=verdict.instance.host_id, only=wish.target)
+        place = vacancies.place(wish.app, leaving=verdict.instance.host_id, only=wish.target)
     except DomainError as refusal:
         return replace(verdict, refusal=refusal)
     return replace(verdict, target=place)

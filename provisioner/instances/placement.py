@@ -11,11 +11,12 @@ from provisioner.db import db
 from provisioner.errors import Conflict, marked as _l
 from provisioner.hosts import service as hosts, weighing
 from provisioner.hosts.models import Host
-from provisioner.hosts.weighing import Room, Unfit
+from provisioner.hosts.weighing import Need, Room, Unfit
 from provisioner.instances.lifecycle import State
 from provisioner.instances.models import Instance
 from provisioner.instances.rooms import free_ports, need_of, room, taken
 from provisioner.presentation import Country
+from provisioner.workers import queries as workers
 
 LONGEST_LABEL = 63  # characters of one label of a host name (RFC 1035)
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -25,6 +26,7 @@ USUAL_PORTS = {"http": 80, "https": 443}
 REFUSALS: dict[Unfit | None, tuple[str, str]] = {
     None: (_l("No server is registered."),) * 2,
     Unfit.COUNTRY: (_l("No server is in %(country)s, which the data of %(app)s do not leave."),) * 2,
+    Unfit.SITE: (_l("No worker that serves the site %(site)s serves that of another server."),) * 2,
     Unfit.STATE: (
         _l("No server takes new instances."),
         _l("No server in %(country)s takes new instances."),
@@ -50,6 +52,8 @@ REFUSALS: dict[Unfit | None, tuple[str, str]] = {
         _l("No server in %(country)s has a free port."),
     ),
 }
+# The same for what leaves the only server.
+ALONE = (_l("No other server is registered."),) * 2
 
 
 class NoRoom(Conflict):
@@ -57,13 +61,13 @@ class NoRoom(Conflict):
 
     code = "no-room"
 
-    def __init__(self, app: App, rooms: Sequence[Room]) -> None:
-        need = need_of(app)
-        anywhere, in_country = REFUSALS[weighing.hindrance(rooms, need)]
+    def __init__(self, app: App, need: Need, rooms: Sequence[Room]) -> None:
+        anywhere, in_country = REFUSALS[weighing.hindrance(rooms, need)] if rooms or not need.site else ALONE
         super().__init__(
             in_country if need.country else anywhere,
             app=app.slug,
             country=Country(need.country or ""),
+            site=need.site,
             labels=", ".join(sorted(need.labels)),
             memory_mb=need.memory_mb,
             disk_mb=need.disk_mb,
@@ -95,17 +99,19 @@ class Vacancies:
     def __init__(self) -> None:
         self._hosts = {host.name: host for host in hosts.held_for_placement()}
         self._taken = taken()
+        self._joined = workers.joined()
 
-    def place(self, app: App, *, besides: UUID | None = None, only: str | None = None) -> Place:
+    def place(self, app: App, *, leaving: UUID | None = None, only: str | None = None) -> Place:
         """The host that suits the app best, and its lowest free port if it has ports; NoRoom where none suits.
 
-        `besides`: the id of one that does not count; `only`: the name of the one that does.
+        `leaving`: the id of the host that the instance leaves; `only`: the name of the one that counts.
         """
-        possible = [each for each in self._hosts.values() if each.id != besides and only in {None, each.name}]
-        rooms = [room(host, self._taken[host.id]) for host in possible]
-        chosen = weighing.best(rooms, need_of(app))
+        need = need_of(app, next((each.site for each in self._hosts.values() if each.id == leaving), None))
+        possible = [each for each in self._hosts.values() if each.id != leaving and only in {None, each.name}]
+        rooms = [room(host, self._taken[host.id], self._joined) for host in possible]
+        chosen = weighing.best(rooms, need)
         if chosen is None:
-            raise NoRoom(app, rooms)
+            raise NoRoom(app, need, rooms)
         host = self._hosts[chosen.name]
         port = min(free_ports(host, self._taken[host.id]), default=None)
         self._taken[host.id].add(app.manifest["resources"], port)

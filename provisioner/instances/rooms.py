@@ -1,6 +1,7 @@
 """What instances take of their hosts, what an app needs of one, and where more instances would go."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from provisioner.instances.lifecycle import LIVE, State
 from provisioner.instances.models import Instance
 from provisioner.jobs.lifecycle import OPEN
 from provisioner.jobs.models import Job
+from provisioner.workers import queries as workers
 
 RESTRICTED = "restricted"  # the classification of data that stay in the country
 
@@ -71,11 +73,12 @@ def free_ports(host: Host, used: Taken) -> set[int]:
     return set(range(host.port_first, host.port_last + 1)) - used.ports
 
 
-def room(host: Host, used: Taken) -> Room:
-    """The host as placement sees it."""
+def room(host: Host, used: Taken, joined: Mapping[str, frozenset[str]]) -> Room:
+    """The host as placement sees it. `joined`: see workers.queries."""
     return Room(
         name=host.name,
         country=host.country,
+        sites=joined.get(host.site, frozenset()) | {host.site},
         state=host.state,
         prepared=host.prepared,
         parked=host.parked_at is not None,
@@ -91,30 +94,31 @@ def room(host: Host, used: Taken) -> Room:
 
 def rooms() -> list[Room]:
     """All hosts that are in use, by name."""
-    used = taken()
-    return [room(host, used[host.id]) for host in hosts.every() if host.state is not HostState.RETIRED]
+    used, joined = taken(), workers.joined()
+    return [room(host, used[host.id], joined) for host in hosts.every() if host.state is not HostState.RETIRED]
 
 
-def need_of(app: App) -> Need:
-    """What an instance of the app takes, and where its data may lie."""
+def need_of(app: App, site: str | None = None) -> Need:
+    """What an instance of the app takes, and where its data may lie. `site`: of the host that it leaves."""
     manifest, resources = app.manifest, app.manifest["resources"]
     return Need(
         memory_mb=resources["memory_mb"],
         disk_mb=resources["disk_mb"],
         labels=frozenset(manifest.get("host_labels", ())),
         country=settings().country if manifest["classification"] == RESTRICTED else None,
+        site=site,
     )
 
 
-def foresee(app: App, count: int) -> Foresight:
-    """Where so many instances of the app would go, as things stand."""
-    return weighing.foresee(rooms(), need_of(app), count)
+def foresee(need: Need, count: int) -> Foresight:
+    """Where so many instances with this need would go, as things stand."""
+    return weighing.foresee(rooms(), need, count)
 
 
 def lodgers() -> list[Lodger]:
     """The instances that could be moved; their keys are their ids."""
-    query = select(Instance.id, Host.name, App).join(Host, Host.id == Instance.host_id)
+    query = select(Instance.id, Host.name, Host.site, App).join(Host, Host.id == Instance.host_id)
     query = query.join(App, App.id == Instance.app_id).where(Instance.state.in_(LIVE))
     found = db.session.execute(query.order_by(Instance.id)).all()
-    needs = {app: need_of(app) for app in {app for _, _, app in found}}
-    return [Lodger(key, host, needs[app]) for key, host, app in found]
+    needs = {(app, site): need_of(app, site) for _, _, site, app in found}
+    return [Lodger(key, host, needs[app, site]) for key, host, site, app in found]

@@ -72,7 +72,8 @@ _FREE_OF_OTHER = _FREE_OF_HOST.format("greatest(next.host_id, next.target_host_i
 # Of moves a run has no more than it has slots: between its parts all wait for each other, and none is served meanwhile.
 CLAIM = text(f"""
     WITH open_host AS MATERIALIZED (
-        SELECT host.id FROM host WHERE host.parked_at IS NULL
+        SELECT host.id FROM host WHERE host.parked_at IS NULL AND host.site = ANY (CAST(:sites AS text[]))
+            AND NOT EXISTS (SELECT FROM drain WHERE (scope, name) = ('site', host.site))
             AND EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number <= host.slots
                 AND slot.run_id IS NULL)
             AND NOT EXISTS (SELECT FROM slot WHERE scope = 'host' AND owner_id = host.id AND number > host.slots
@@ -92,8 +93,7 @@ CLAIM = text(f"""
                 AND number <= (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NULL)
             AND NOT EXISTS (SELECT FROM slot WHERE scope = 'app' AND owner_id = app.id
                 AND number > (app.manifest ->> 'concurrency')::integer AND slot.run_id IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM drain WHERE scope = 'service' OR (scope, name) = ('site', served.site)
-                OR (scope, name) = ('worker', :worker))
+            AND NOT EXISTS (SELECT FROM drain WHERE scope = 'service' OR (scope, name) = ('worker', :worker))
         ORDER BY first.background, first.queued_at, first.id LIMIT 20
     ), next AS MATERIALIZED (
         SELECT job.* FROM job JOIN (

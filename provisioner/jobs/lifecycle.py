@@ -47,6 +47,7 @@ class Waiting(StrEnum):
     DRAINING = "draining"  # the service or the site begins nothing new
     FROZEN = "frozen"  # a freeze window holds, and it changes its instance
     NO_WORKER = "no_worker"  # no worker of its site has been seen lately
+    NO_COMMON_WORKER = "no_common_worker"  # none that serves the sites of both servers of a move
     HOST_PARKED = "host_parked"
     TARGET_PARKED = "target_parked"  # the server that the instance moves to
     LATER = "later"  # an attempt could not reach the host, or was cut off and may act on

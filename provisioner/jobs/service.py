@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text, update
 from provisioner.audit import service as audit
 from provisioner.db import Json, db, enter, one_of
 from provisioner.errors import Conflict, NotFound
+from provisioner.hosts.models import Host
 from provisioner.jobs.lifecycle import LEASED, OPEN, Cause, JobState, before_it_began
 from provisioner.jobs.models import Job
 from provisioner.workers.service import wake
@@ -101,6 +102,14 @@ def give_way(sweeps: Sequence[Any]) -> None:
 
 def _end(job: Job, state: JobState, cause: Cause) -> None:
     job.state, job.cause, job.finished_at = state, cause, func.clock_timestamp()
+
+
+def follow_hosts() -> None:
+    """What waits at another site than its host goes there: somebody has changed that of the host."""
+    there = (Job.host_id == Host.id, Job.state == JobState.QUEUED, Job.site != Host.site)
+    db.session.execute(
+        update(Job).where(*there).values(site=Host.site), execution_options={"synchronize_session": False}
+    )
 
 
 def submit(orders: Sequence[Order]) -> list[UUID]:

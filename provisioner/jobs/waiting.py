@@ -39,7 +39,7 @@ def why(job: Any) -> Wait | None:
 
 
 def _draining(job: Any) -> Wait | None:
-    drain = workers.drain_of(job.site)
+    drain = workers.drain_of(*_sites(job))
     return Wait(Waiting.DRAINING, drain.name, explanation=drain.reason) if drain else None
 
 
@@ -84,7 +84,15 @@ def _instance_busy(job: Any) -> Wait | None:
 
 
 def _no_worker(job: Any) -> Wait | None:
-    return None if workers.serves(job.site) else Wait(Waiting.NO_WORKER, job.site)
+    if workers.serves(*(sites := _sites(job))):
+        return None
+    return Wait(Waiting.NO_WORKER if len(sites) == 1 else Waiting.NO_COMMON_WORKER, ", ".join(sites))
+
+
+def _sites(job: Any) -> list[str]:
+    """Those that a worker must serve to carry it out: a move has to do with the hosts of two."""
+    ends = select(Host.site).where(Host.id.in_({job.host_id, job.target_host_id} - {None}))
+    return sorted(set(db.session.scalars(ends)))
 
 
 def _app_slots(job: Any) -> Wait | None:

@@ -1,6 +1,7 @@
 """Questions about workers and drains; nothing here writes."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,16 +42,25 @@ def drains() -> Sequence[Any]:
     return db.session.execute(select(*Drain.__table__.columns).order_by(Drain.scope, Drain.name)).all()
 
 
-def drain_of(site: str) -> Drain | None:
-    """What keeps jobs of this site from being begun by anybody."""
-    here = (Drain.scope == DrainScope.SERVICE) | ((Drain.scope == DrainScope.SITE) & (Drain.name == site))
+def drain_of(*sites: str) -> Drain | None:
+    """What keeps jobs of all these sites from being begun by anybody."""
+    here = (Drain.scope == DrainScope.SERVICE) | ((Drain.scope == DrainScope.SITE) & Drain.name.in_(sites))
     return db.session.scalar(select(Drain).where(here).order_by(Drain.scope).limit(1))
 
 
-def serves(site: str) -> bool:
-    """Whether a worker that begins jobs of this site has been seen lately."""
-    able = select(Worker.name).where(_PRESENT, ~Worker.leaving, Worker.sites.contains([site]), ~_DRAINED.exists())
+def serves(*sites: str) -> bool:
+    """Whether a worker that begins jobs of all these sites has been seen lately."""
+    able = select(Worker.name).where(_PRESENT, ~Worker.leaving, Worker.sites.contains(list(sites)), ~_DRAINED.exists())
     return bool(db.session.scalar(select(able.exists())))
+
+
+def joined() -> Mapping[str, frozenset[str]]:
+    """Of each site those that a worker which has been seen lately serves together with it, itself among them."""
+    together: dict[str, set[str]] = defaultdict(set)
+    for sites in db.session.scalars(select(Worker.sites).where(_PRESENT)):
+        for site in sites:
+            together[site].update(sites)
+    return {site: frozenset(others) for site, others in together.items()}
 
 
 def may_begin(name: str, sites: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ def test_hosts_that_are_about_even_are_left_alone() -> None:
 
 def test_what_lies_on_a_draining_host_goes_to_where_it_suits() -> None:
     rooms = [
-        Room("going", "MA", HostState.DRAINING),
+        Room("going", "MA", state=HostState.DRAINING),
         Room("here", "MA", memory_mb=1000),
         Room("abroad", "FR", memory_mb=10_000),
     ]

@@ -186,7 +186,7 @@ def test_hosts_with_and_without_ports_stand_side_by_side(app: Flask) -> None:
     assert sorted(instance.port or 0 for instance in instances) == [0, 0, 0, 0, 20000, 20001]
 
 
-def test_to_place_costs_two_statements_however_many_instances_there_are(app: Flask) -> None:
+def test_to_place_costs_the_same_however_many_instances_there_are(app: Flask) -> None:
     factories.host()
     factories.app()
     with counted() as first:

@@ -8,8 +8,10 @@ from hypothesis import given, strategies as st
 from provisioner.hosts.models import HostState
 from provisioner.hosts.weighing import Need, Room, Unfit, best, foresee, hindrance, unfit
 
-ROOM = Room("server", "MA", memory_mb=1000, disk_mb=1000, labels=frozenset({"ssd"}), free_ports=10)
-NEED = Need(memory_mb=100, disk_mb=100, labels=frozenset({"ssd"}), country="MA")
+ROOM = Room(
+    "server", "MA", frozenset({"rabat"}), memory_mb=1000, disk_mb=1000, labels=frozenset({"ssd"}), free_ports=10
+)
+NEED = Need(memory_mb=100, disk_mb=100, labels=frozenset({"ssd"}), country="MA", site="rabat")
 
 
 def test_a_host_that_has_what_is_needed_suits() -> None:
@@ -20,6 +22,7 @@ def test_a_host_that_has_what_is_needed_suits() -> None:
     ("lacking", "why"),
     [
         ({"country": "FR"}, Unfit.COUNTRY),
+        ({"sites": frozenset({"fes"})}, Unfit.SITE),
         ({"state": HostState.CORDONED}, Unfit.STATE),
         ({"state": HostState.DRAINING}, Unfit.STATE),
         ({"prepared": False}, Unfit.NOT_PREPARED),
@@ -45,6 +48,10 @@ def test_the_last_megabyte_may_be_taken() -> None:
 
 def test_data_that_may_lie_anywhere_may_lie_abroad() -> None:
     assert unfit(replace(ROOM, country="FR"), replace(NEED, country=None)) is None
+
+
+def test_what_is_new_may_begin_at_any_site() -> None:
+    assert unfit(replace(ROOM, sites=frozenset({"fes"})), replace(NEED, site=None)) is None
 
 
 def test_the_most_free_share_of_memory_comes_first_then_the_fewest_instances_then_the_name() -> None:
