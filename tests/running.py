@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from provisioner.embedded.layout import Layout
+from provisioner.embedded.up import CELERY
 
 RIGHTS = [word for right in ("view", "operate", "hand_over", "administer", "audit") for word in ("--right", right)]
 ENDED = {"succeeded", "failed", "cancelled", "timed_out", "needs_attention"}
@@ -33,6 +34,12 @@ def wait_for(what: str, question: Callable[[], Any], seconds: float = 60) -> Any
 FORGETFUL = (
     "import provisioner.config, provisioner.embedded.up as u; u.run_up(provisioner.config.settings(), durable=False)"
 )
+
+
+def worker_command(name: str) -> list[str]:
+    """What runs a worker beside that of a service."""
+    options = "worker --loglevel=WARNING --concurrency=2 --without-gossip --without-mingle"
+    return [*CELERY, "--quiet", "--app=worker.main", *options.split(), f"--hostname={name}@test"]
 
 
 @dataclass

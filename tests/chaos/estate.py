@@ -17,11 +17,11 @@ from provisioner.embedded.listener import web_answers
 from provisioner.embedded.processes import guardian
 from provisioner.embedded.processes.child import Child
 from provisioner.embedded.processes.service import Service as Program
-from provisioner.embedded.up import CELERY, PYTHON, WEB
+from provisioner.embedded.up import PYTHON, WEB
 from tests.chaos.ports import listener
 from tests.chaos.proxy import Proxy
 from tests.conftest import superuser
-from tests.running import Service, processes, wait_for
+from tests.running import Service, processes, wait_for, worker_command
 from worker.run import PREFIX
 
 PLAYBOOKS = Path(__file__).with_name("playbooks")
@@ -204,8 +204,7 @@ class Estate(Service):
     def _worker(self, member: Member) -> Program:
         prefix = ["ip", "netns", "exec", member.namespace] if member.namespace else []
         prefix += OWN_DISK if self.own_disks else ()
-        options = "worker --loglevel=WARNING --concurrency=2 --without-gossip --without-mingle"
-        command = [*prefix, *CELERY, "--quiet", "--app=worker.main", *options.split(), f"--hostname={member.name}@test"]
+        command = [*prefix, *worker_command(member.name)]
         return self._program(member.name, *command, worker_name=member.name, sites=member.sites)
 
     def _program(

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from zlib import crc32
 
 from tests.ssh import new_key
 
+BRIDGE = "prov"  # what the names of the bridges begin with
 PROGRAMS = ("debootstrap", "systemd-nspawn", "ip", "setpriv", "ssh-keygen")
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,sudo,python3,python3-venv,nginx-light,postgresql,supervisor,iproute2"
@@ -87,6 +88,7 @@ class Machine:
     address: str
     folder: Path
     is_plain: bool = False
+    namespace: str = ""  # of the network from which alone it is reached; empty: from here
 
     @property
     def facts(self) -> dict[str, object]:
@@ -105,6 +107,10 @@ class Machine:
         """The address of this machine, as the other sees it."""
         return f"{self.address.rpartition('.')[0]}.1"
 
+    def near(self, *command: str) -> list[str]:
+        """The command as somebody carries it out who reaches the machine."""
+        return [*(("ip", "netns", "exec", self.namespace) if self.namespace else ()), *command]
+
     def cable(self, state: str) -> None:
         """Its only line: `up`, or `down` as if somebody had pulled it."""
         _run("ip", "link", "set", f"vb-{self.name}", state)
@@ -114,7 +120,7 @@ class Machine:
         known = self.folder / "known_hosts"
         known.write_text(str(self.facts["known_hosts"]))
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes"]
-        ssh = ["ssh", "-i", str(self.facts["private_key_file"]), *options, f"root@{self.address}", *command]
+        ssh = self.near("ssh", "-i", str(self.facts["private_key_file"]), *options, f"root@{self.address}", *command)
         return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
 
     def boot(self, system: Path, bridge: str) -> "subprocess.Popen[bytes]":
@@ -154,15 +160,17 @@ class Machine:
 
 
 @contextmanager
-def machines(folder: Path, cache: Path, count: int, plain: int = 0) -> Iterator[list[Machine]]:
-    """So many of them, the last ones plain, on a network of their own below 10.213.0.0/16."""
+def machines(folder: Path, cache: Path, count: int, plain: int = 0, *, apart: bool = False) -> Iterator[list[Machine]]:
+    """So many of them, the last ones plain, on a network of their own below 10.213.0.0/16; if it lies `apart`, this
+    machine reaches it only from a namespace.
+    """
     system = image(cache)
     folder.mkdir(exist_ok=True)
     new_key(folder / "login_key")
-    with _network() as number:
-        bridge, network = f"prov{number}", f"10.213.{number}"
+    with _network(apart=apart) as (bridge, network):
+        number, namespace = bridge.removeprefix(BRIDGE), bridge if apart else ""
         made = [
-            Machine(f"host{each}-{number}", f"{network}.{each + 10}", folder / f"host{each}", each >= count)
+            Machine(f"host{each}-{number}", f"{network}.{each + 10}", folder / f"host{each}", each >= count, namespace)
             for each in range(count + plain)
         ]
         running = [each.boot(system, bridge) for each in made]
@@ -187,15 +195,34 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def _network() -> Iterator[int]:
-    """The number of one that nobody uses; whoever was killed in it has left it behind."""
-    number = next(number for number in range(250) if _add(f"prov{number}"))
+def _network(*, apart: bool) -> Iterator[tuple[str, str]]:
+    """The bridge of one that nobody uses, and what its addresses begin with; whoever was killed in it has left it
+    behind. This machine has an address in it, if it lies `apart` then in a namespace that is named like the bridge.
+    """
+    number = next(number for number in range(250) if _add(f"{BRIDGE}{number}"))
+    bridge, network = f"{BRIDGE}{number}", f"10.213.{number}"
     try:
-        _run("ip", "address", "add", f"10.213.{number}.1/24", "dev", f"prov{number}")
-        _run("ip", "link", "set", f"prov{number}", "up")
-        yield number
+        _run("ip", "link", "set", bridge, "up")
+        with _namespace(bridge) if apart else nullcontext((bridge, ())) as (door, there):
+            _run("ip", *there, "address", "add", f"{network}.1/24", "dev", door)
+            yield bridge, network
     finally:
-        _run("ip", "link", "delete", f"prov{number}")
+        _run("ip", "link", "delete", bridge)
+
+
+@contextmanager
+def _namespace(bridge: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """One that is plugged into the bridge: its door, and how `ip` is told to look there."""
+    there = ("-netns", bridge)
+    _run("ip", "netns", "add", bridge)
+    try:
+        _run("ip", "link", "add", f"{bridge}-in", "type", "veth", "peer", "name", "eth0", "netns", bridge)
+        _run("ip", "link", "set", f"{bridge}-in", "master", bridge, "up")
+        for door in ("lo", "eth0"):
+            _run("ip", *there, "link", "set", door, "up")
+        yield "eth0", there
+    finally:
+        _run("ip", "netns", "delete", bridge)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """An estate of real hosts with the whole service over it: what `make hosts-demo` shows and a test looks at."""
 
 import json
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,8 +12,9 @@ from typing import Any
 
 from tests.estate.machines import Machine, machines, resolving
 from tests.playbooks.stores import s3
-from tests.running import Service, running, wait_for
+from tests.running import Service, running, wait_for, worker_command
 
+REPOSITORY = Path(__file__).parents[2]
 WHY = ("--reason", "an estate of three hosts")
 MAIL = {"contact_email": "contact@commune.example"}
 
@@ -22,13 +24,26 @@ class Estate:
     service: Service
     machines: list[Machine]
 
-    def enter(self, machine: Machine, user: str = "root") -> None:
+    def enter(self, machine: Machine, user: str = "root", site: str = "local") -> None:
         """Register a machine by what is known of it, the key by which it proves itself among that, and prepare it."""
         key, login = machine.folder / "host_key.pub", str(machine.facts["private_key_file"])
         access = ["--user", user, "--private-key-file", login, "--host-key", str(key)]
-        place = ["--address", machine.address, "--site", "local"]
+        place = ["--address", machine.address, "--site", site]
         self.service.run("hosts", "add", machine.name, *place, *access, *WHY)
         self.service.run("hosts", "prepare", machine.name, *WHY)
+
+    @contextmanager
+    def worker(self, machine: Machine, *sites: str) -> Iterator[str]:
+        """Another worker, for these sites, where the machine is reached; its name."""
+        name = f"beside-{machine.name}"
+        own = {"PROVISIONER_WORKER_NAME": name, "PROVISIONER_SITES": ",".join(sites)}
+        with (self.service.state_dir / f"{name}.log").open("ab") as log:
+            command, environment = machine.near(*worker_command(name)), self.service.environment | own
+            with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=log, stderr=log) as worker:
+                try:
+                    yield name
+                finally:
+                    worker.terminate()
 
     def turn(self, verb: str, host: str) -> None:
         self.service.run("hosts", verb, host, *WHY)

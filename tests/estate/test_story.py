@@ -1,12 +1,15 @@
 """The whole service over three real hosts: placed, read by name, moved, drained."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provisioner.demo.complaints import Tracker
-from tests.estate.machines import why_not
+from tests.estate.machines import Machine, machines, why_not
 from tests.estate.story import Estate, estate
 from tests.running import wait_for
 
@@ -106,6 +109,37 @@ def test_no_host_reaches_anything_but_its_own_network(three: Estate) -> None:
     assert all("default" not in each.said("ip", "route") for each in three.machines)
 
 
+def greeting(machine: Machine) -> bytes:
+    """What its SSH server says to who calls it from here; nothing if it is not reached."""
+    with suppress(OSError), socket.create_connection((machine.address, 22), timeout=1) as line:
+        return line.recv(4)
+    return b""
+
+
+def test_a_host_is_served_by_the_worker_of_its_site_which_alone_reaches_it(
+    three: Estate, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    service = three.service
+    with machines(tmp_path / "apart", request.config.cache.mkdir("machines"), 1, apart=True) as [machine]:
+        assert greeting(machine) == b""
+        with three.worker(machine, "remote"):
+            three.enter(machine, site="remote")
+            for each in three.machines:
+                three.turn("cordon", each.name)
+            made = three.done(three.asked("files", "commune-far"))
+            for each in three.machines:
+                three.turn("activate", each.name)
+            move = service.call("POST", f"/instances/{made['id']}/move", {"reason": "a test"})
+        waiting = service.post(f"/instances/{made['id']}/suspend", {"reason": "a test"})
+        told = service.get(f"/jobs/{waiting['id']}")["waits"]
+        with three.worker(machine, "remote"):
+            suspended = three.done(waiting)
+
+    assert (made["host"], made["health"], suspended["state"]) == (machine.name, "healthy", "suspended")
+    assert (move.status, {each["reason"] for each in move.body["hosts"]}) == (409, {"site"})
+    assert (told["reason"], told["what"]) == ("no_worker", "remote")
+
+
 def test_a_host_that_is_drained_gets_empty(three: Estate, instances: list[Any]) -> None:
     host = instances[2]["host"]
     three.drained(host)
@@ -115,19 +149,58 @@ def test_a_host_that_is_drained_gets_empty(three: Estate, instances: list[Any]) 
     assert "commune-open-data" in three.page(moved)
 
 
-def test_who_cannot_arrive_goes_on_where_it_was(three: Estate, instances: list[Any]) -> None:
+@pytest.fixture(scope="module")
+def towards(three: Estate, instances: list[Any]) -> tuple[Any, Machine]:
+    """An instance, and another host to which it may move."""
     moving = three.service.get(f"/instances/{instances[1]['id']}")
     [other] = [each for each in three.machines if each.name not in {moving["host"], instances[2]["host"]}]
-    other.said("chmod", "-x", "/usr/sbin/useradd")
-    job = three.service.post(f"/instances/{moving['id']}/move", {"reason": "a test", "target": other.name})
-    ended = three.service.ended(job["id"], 600)
-    other.said("chmod", "+x", "/usr/sbin/useradd")
-    still = three.service.get(f"/instances/{moving['id']}")
+    return moving, other
 
-    assert (ended["state"], still["host"], still["health"]) == ("failed", moving["host"], "healthy"), (
-        ended["report"],
-        ended["failure"],
+
+def move(three: Estate, towards: tuple[Any, Machine]) -> Any:
+    instance, other = towards
+    return three.service.post(f"/instances/{instance['id']}/move", {"reason": "a test", "target": other.name})
+
+
+def goes_on(three: Estate, towards: tuple[Any, Machine], job: Any) -> bool:
+    """Whether the instance serves where it was after the job failed, and nothing of it is on the other host."""
+    instance, other = towards
+    ended = three.service.ended(job["id"], 600)
+    still = three.service.get(f"/instances/{instance['id']}")
+    left = other.said("find", "/srv/provisioner", "-name", f"'{instance['short_id']}*'", "-not", "-path", "'*/guard/*'")
+    assert (ended["state"], ended["report"]["moved"], left) == ("failed", "back", ""), (ended, ended["failure"])
+    assert (still["host"], still["health"]) == (instance["host"], "healthy")
+    return "commune-files" in three.page(still)
+
+
+def test_who_cannot_arrive_goes_on_where_it_was(three: Estate, towards: tuple[Any, Machine]) -> None:
+    towards[1].said("chmod", "-x", "/usr/sbin/useradd")
+    job = move(three, towards)
+
+    assert goes_on(three, towards, job)
+    towards[1].said("chmod", "+x", "/usr/sbin/useradd")
+
+
+def test_who_cannot_leave_goes_on_where_it_was(three: Estate, towards: tuple[Any, Machine]) -> None:
+    source = three.host_of(towards[0])
+    source.said("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/srv/provisioner/backups")
+    job = move(three, towards)
+
+    assert goes_on(three, towards, job)
+    assert "No backup could be taken" in three.service.get(f"/jobs/{job['id']}")["failure"]["message"]
+    source.said("umount", "/srv/provisioner/backups")
+
+
+def test_nothing_leaves_before_the_other_host_answers(three: Estate, towards: tuple[Any, Machine]) -> None:
+    instance, other = towards
+    other.cable("down")
+    job = move(three, towards)
+    wait_for(
+        "it to wait for the other host",
+        lambda: (three.service.get(f"/jobs/{job['id']}")["waits"] or {}).get("reason") == "target_parked",
     )
-    assert "commune-files" in three.page(still)
-    found = other.said("find", "/srv/provisioner", "-name", f"'{moving['short_id']}*'", "-not", "-path", "'*/guard/*'")
-    assert found == ""
+
+    assert "notice" not in three.roles(job)
+    assert "commune-files" in three.page(instance)
+    other.cable("up")
+    assert three.done(job)["host"] == other.name
