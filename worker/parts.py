@@ -108,6 +108,8 @@ class Parts:
     def _end_of(self, part: Part, message: dict[str, Any], servers: Collection[str]) -> End:
         failed, dark = set(message.get("failed", ())), set(message.get("unreachable", ()))
         concerned = {part.name, *servers}
+        if not concerned & (failed | dark):  # then nothing has settled what happened where the instance comes to
+            concerned.add(part.name + ARRIVING)
         if part.ending and concerned & (failed | dark):
             return part.ending  # it was stopped, and not too late
         if concerned & dark:

@@ -11,6 +11,8 @@ AT_HOME = {
     "add_host", "assert", "debug", "fail", "group_by", "import_role", "include_role", "include_tasks", "include_vars",
     "meta", "pause", "set_fact", "set_stats", "validate_argument_spec",
 }  # fmt: skip
+# Tasks that go to the host and leave the instance as it is: they look at it, or write beside it.
+HARMLESS = {"backup_archive", "backup_fetch", "instance_backup", "instance_guard", "stat"}
 NOT_ADMITTED = re.compile(r"Host key verification failed|Permission denied \(|Too many authentication failures")
 NO_ANSWER = re.compile(
     r"connect to (host|address) .*: (Connection refused|Connection timed out|No route to host|Network is unreachable)"
@@ -33,24 +35,29 @@ def door(said: str) -> Door:
     return Door.NO_ANSWER if NO_ANSWER.search(said) else Door.BEYOND
 
 
+def module_of(event: Event) -> str:
+    return event.module.rpartition(".")[2]
+
+
 class Progress:
     """Hears every event of a run."""
 
     def __init__(self, instances: Collection[str]) -> None:
         self._instances = instances
-        self._begun: dict[str, str] = {}  # by host: the task that has begun there and not ended
-        self._done: set[str] = set()
+        self._begun: dict[str, Event] = {}  # by host: the task that has begun there and not ended
+        self._done: set[str] = set()  # hosts where one has ended that may have changed something
         self.reached: set[str] = set()  # instances for which there was a task, wherever it was carried out
         self.not_admitted: set[str] = set()  # hosts that did not let us in
 
     def touched(self, instance: str) -> bool:
         """Whether a task may have changed something on the instance."""
-        return instance in self._done or instance in self._begun
+        begun = self._begun.get(instance)
+        return instance in self._done or (begun is not None and module_of(begun) not in HARMLESS)
 
     @property
     def underway(self) -> dict[str, str]:
         """By host, the task that had begun and not ended there."""
-        return dict(self._begun)
+        return {host: event.task for host, event in self._begun.items()}
 
     def hear(self, event: Event) -> None:
         if not event.host:
@@ -59,14 +66,18 @@ class Progress:
             self.reached.add(event.host)
         if event.kind == "runner_on_unreachable":
             self._hear_unreachable(event)
-        elif event.module.rpartition(".")[2] not in AT_HOME:
+        elif module_of(event) not in AT_HOME:
             self._hear_task(event)
 
     def _hear_task(self, event: Event) -> None:
         if event.kind == "runner_on_start":
-            self._begun[event.host] = event.task
+            self._begun[event.host] = event
         elif event.kind.startswith("runner_on_"):
             self._begun.pop(event.host, None)
+            self._end(event)
+
+    def _end(self, event: Event) -> None:
+        if module_of(event) not in HARMLESS:
             self._done.add(event.host)
 
     def _hear_unreachable(self, event: Event) -> None:
@@ -75,4 +86,4 @@ class Progress:
         if found is Door.NOT_ADMITTED:
             self.not_admitted.add(event.host)
         if found is Door.BEYOND:
-            self._done.add(event.host)
+            self._end(event)

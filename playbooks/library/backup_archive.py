@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 from ansible.module_utils.backup_store import STORE, Store, hide_secrets_only, sha256
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.durable import recalled, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,9 @@ options:
     description: The public key, C(age1...).
     type: str
     required: true
+  receipt:
+    description: File in which what was kept is noted, for a later attempt that finds the folder gone.
+    type: path
   expired:
     description: Names in the store that are to be removed once the new one is safe.
     type: list
@@ -65,7 +69,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 prov_report:
-  description: C(backup) with its name, store, release, bytes, time and SHA-256 sum; C(expired), what was removed.
+  description:
+    - C(backup) with its name, store, release, bytes, time and SHA-256 sum; C(expired), what was removed; C(lingering),
+      what should have been and could not, with the reason.
   type: dict
   returned: when there is one
 """
@@ -96,9 +102,22 @@ def keep(params: dict[str, Any], store: Store) -> dict[str, Any]:
         store.put(sealed, name)
     if store.sum_of(name) != total:
         raise ValueError(f"the store gives back something else than {name}")
-    shutil.rmtree(folder)
     told = {"version": manifest["version"], "taken_at": manifest["taken_at"]}
     return {"name": name, "store": params["store"], "bytes": size, "sha256": total, **told}
+
+
+def clear(params: dict[str, Any], store: Store) -> dict[str, Any]:
+    """Remove what has grown too old. What cannot be removed is no reason to doubt the new one: it is told."""
+    expired, lingering = [], {}
+    for name in params["expired"]:
+        if name == params["name"]:
+            continue
+        try:
+            store.remove(name)
+            expired.append(name)
+        except Exception as problem:  # noqa: BLE001 - as below
+            lingering[name] = str(problem)
+    return {"expired": expired, **({"lingering": lingering} if lingering else {})}
 
 
 def main() -> None:
@@ -107,23 +126,29 @@ def main() -> None:
             **STORE,
             "folder": {"type": "path", "required": True},
             "recipient": {"type": "str", "required": True},
+            "receipt": {"type": "path"},
             "expired": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     hide_secrets_only(module)
-    changed = Path(module.params["folder"]).exists()
-    if not changed or module.check_mode:
-        module.exit_json(changed=changed)
+    folder, receipt = Path(module.params["folder"]), module.params["receipt"]
+    changed = folder.exists()
+    if not changed:
+        known = recalled(receipt)
+        ours = known.get("backup", {}).get("name") == module.params["name"]
+        module.exit_json(changed=False, **({"prov_report": known} if ours else {}))
+    if module.check_mode:
+        module.exit_json(changed=True)
     try:
         store = Store(module.params["store"], module.params["options"])
-        kept = keep(module.params, store)
-        expired = [name for name in module.params["expired"] if name != kept["name"]]
-        for name in expired:
-            store.remove(name)
+        report = {"backup": keep(module.params, store), **clear(module.params, store)}
+        if receipt:
+            remember(Path(receipt), report)
+        shutil.rmtree(folder)
     except Exception as problem:  # noqa: BLE001 - each kind of store has errors of its own
         module.fail_json(msg=f"The backup could not be kept: {problem}")
-    module.exit_json(changed=True, prov_report={"backup": kept, "expired": expired})
+    module.exit_json(changed=True, prov_report=report)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.durable import recalled, settle
 from ansible.module_utils.tenant import TENANT, Tenant
 from ansible.module_utils.tenant_postgres import CONNECTION, ClusterError, Database
 
@@ -48,9 +50,17 @@ options:
     type: str
     required: true
   required:
-    description: Whether an instance that has no folder is a failure; otherwise there is nothing to back up.
+    description:
+      - Whether it is a failure that the instance has no folder, or no tables, or that an SQLite file of it is damaged.
+        Otherwise what is there is kept as it is, and where nothing is there is nothing to back up.
     type: bool
     default: true
+  receipt:
+    description: File in which M(backup_archive) noted what an earlier attempt has kept, if there was one.
+    type: path
+  name:
+    description: The name in the store by which the receipt tells that it is of this backup. It is not taken again then.
+    type: str
   among:
     description: How many backups whose names begin alike are left in the same folder, this one included; 0 for all.
     type: int
@@ -109,15 +119,27 @@ def is_beside_sqlite(path: Path) -> bool:
     )
 
 
-def pack(root: Path, tar: tarfile.TarFile, leave_out: list[str]) -> None:
+def unless_gone(problem: OSError) -> None:
+    if not isinstance(problem, FileNotFoundError):
+        raise problem
+
+
+def everything(root: Path) -> list[Path]:
+    """All that lies below it; raises if a folder cannot be listed."""
+    walked = os.walk(root, onerror=unless_gone)
+    return sorted(Path(folder, name) for folder, folders, files in walked for name in (*folders, *files))
+
+
+def pack(params: dict[str, Any], tar: tarfile.TarFile) -> None:
+    root = Path(params["root"])
     copy = root / COPY
     copy.unlink(missing_ok=True)
-    for path in sorted(root.rglob("*")):
+    for path in everything(root):
         name = path.relative_to(root)
-        if name.parts[0] in (*leave_out, COPY) or not is_kept(path) or is_beside_sqlite(path):
+        if name.parts[0] in (*params["leave_out"], COPY) or not is_kept(path) or is_beside_sqlite(path):
             continue
         try:
-            add(tar, path, str(name), copy)
+            add(tar, path, str(name), copy, damaged=not params["required"])
         except FileNotFoundError:
             if path.exists() or path.is_symlink():
                 raise
@@ -129,18 +151,26 @@ def is_kept(path: Path) -> bool:
     return path.is_symlink() or path.is_file() or path.is_dir()
 
 
-def add(tar: tarfile.TarFile, path: Path, name: str, copy: Path) -> None:
+def add(tar: tarfile.TarFile, path: Path, name: str, copy: Path, *, damaged: bool) -> None:
+    """`damaged`: an SQLite file that can no longer be read goes with the rest as it is."""
+    source = path
     if is_sqlite(path):
-        snapshot(path, copy)
-    tar.add(copy if copy.exists() else path, arcname=name, recursive=False)
+        try:
+            snapshot(path, copy)
+            source = copy
+        except (sqlite3.Error, ValueError):
+            if not damaged:
+                raise
+    tar.add(source, arcname=name, recursive=False)
     copy.unlink(missing_ok=True)
 
 
-def verify(folder: Path, database: Database | None) -> None:
-    """Read everything back; raises if a part cannot be read."""
+def verify(folder: Path, database: Database | None, *, tables: bool) -> None:
+    """Read everything back; raises if a part cannot be read. `tables`: that there are some."""
     with tarfile.open(folder / FILES) as tar:
         tar.getmembers()
-    if database and "TABLE DATA" not in database.as_owner("pg_restore", "--list", source=folder / DUMP):
+    listed = database.as_owner("pg_restore", "--list", source=folder / DUMP) if database else ""
+    if database and tables and "TABLE DATA" not in listed:
         raise ValueError("the dump holds no table")
 
 
@@ -159,18 +189,34 @@ def take(params: dict[str, Any], folder: Path) -> None:
     try:
         fill(params, aside)
         aside.replace(folder)
+        settle(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)  # half of one would only take the room that was missing
 
 
 def fill(params: dict[str, Any], folder: Path) -> None:
-    database = Database.of(params["database"]) if params["database"] else None
+    database = database_of(params)
     with tarfile.open(folder / FILES, "w") as tar, Tenant.of(params["tenant"]).acting():
-        pack(Path(params["root"]), tar, params["leave_out"])
+        pack(params, tar)
     if database:
         database.as_owner("pg_dump", "--format=custom", "--no-owner", target=folder / DUMP)
-    verify(folder, database)
+    verify(folder, database, tables=params["required"])
     describe(folder, params["version"])
+    settle(*folder.iterdir(), folder)
+
+
+def database_of(params: dict[str, Any]) -> Database | None:
+    """The instance's; if it is not required, only where it is there."""
+    database = Database.of(params["database"]) if params["database"] else None
+    return database if database and (params["required"] or database.exists()) else None
+
+
+def is_anything_there(params: dict[str, Any]) -> bool:
+    """Raises where something has to be, for an empty backup would take the place of a good one."""
+    there = Path(params["root"]).exists()
+    if params["required"] and not there:
+        raise ValueError(f"the instance has no folder {params['root']}")
+    return there or database_of(params) is not None
 
 
 def prune(folder: Path, among: int) -> None:
@@ -205,15 +251,15 @@ def main() -> None:
             "tenant": TENANT,
             "version": {"type": "str", "required": True},
             "required": {"type": "bool", "default": True},
+            "receipt": {"type": "path"},
+            "name": {"type": "str"},
             "among": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
     folder = Path(module.params["folder"])
-    if not module.params["required"] and not Path(module.params["root"]).exists():
-        module.exit_json(changed=False)
-    changed = not folder.exists()
     try:
+        changed = is_to_take(module.params, folder)
         if changed and not module.check_mode:
             take(module.params, folder)
             if module.params["among"]:
@@ -222,6 +268,11 @@ def main() -> None:
         module.fail_json(msg=f"No backup could be taken, nothing was changed: {problem}")
     facts = {"prov_report": {"backup": report(folder)}} if folder.exists() else {}
     module.exit_json(changed=changed, **facts)
+
+
+def is_to_take(params: dict[str, Any], folder: Path) -> bool:
+    is_kept_already = params["name"] and recalled(params["receipt"]).get("backup", {}).get("name") == params["name"]
+    return not is_kept_already and not folder.exists() and is_anything_there(params)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -105,11 +106,12 @@ def restore(params: dict[str, Any], folder: Path) -> None:
     try:
         tenant.settle()
         unpack(folder / FILES, fresh, tenant)
-        if params["database"]:
+        if params["database"] and (folder / DUMP).exists():
             load(folder / DUMP, Database.of(params["database"]))
         exchange(root, fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    os.sync()  # what it was restored from is not needed any more, nor what it lay on before a move
     used = folder.with_name(f"{folder.name}.restored")
     shutil.rmtree(used, ignore_errors=True)
     folder.rename(used)

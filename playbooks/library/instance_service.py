@@ -144,7 +144,7 @@ def stop(module: AnsibleModule, service: Service) -> list[str]:
     if service.state() not in TRYING:
         return []
     if not module.check_mode:
-        service.stop()
+        service.halt()
     return ["service: it is running"]
 
 

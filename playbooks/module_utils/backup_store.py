@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
+import fsspec.implementations.local
+from ansible.module_utils.durable import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -77,6 +79,8 @@ class Store:
         self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
         self._files.put_file(str(source), f"{place}.part")
         self._files.mv(f"{place}.part", place)
+        if isinstance(self._files, fsspec.implementations.local.LocalFileSystem):
+            settle(Path(place), Path(place).parent)
 
     def get(self, name: str, target: Path) -> None:
         self._files.get_file(self.path(name), str(target))

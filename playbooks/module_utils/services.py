@@ -75,6 +75,10 @@ class Service:
     def stop(self) -> None:
         raise NotImplementedError
 
+    def halt(self) -> None:
+        """Stop it so that it does not begin by itself either, whatever restarts, until somebody starts it."""
+        raise NotImplementedError
+
     def forget(self) -> None:
         """Stop it, and have nobody know of it."""
         raise NotImplementedError

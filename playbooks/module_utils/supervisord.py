@@ -10,7 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.services import ABSENT, TRYING, UP, Service, ServiceError, put
+from ansible.module_utils.services import ABSENT, TRYING, UP, Service, ServiceError, put, text_of
 from ansible.module_utils.unix_rpc import connect
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BAD_NAME = 10
 MB, TASKS = 1 << 20, 256
+BEGINS, STAYS = "autostart=true\n", "autostart=false\n"
 UNSAFE = re.compile(r"[\x00-\x1f\x7f;#\"\\]")
 
 PROGRAM = """\
@@ -99,6 +100,10 @@ class Program(Service):
     def stop(self) -> None:
         if self.state() in TRYING:
             self.supervisor.stopProcess(self.name)
+
+    def halt(self) -> None:
+        put(self.file, text_of(self.file).replace(BEGINS, STAYS))
+        self.stop()
 
     def pending(self) -> bool:
         return bool(self._take_up())

@@ -108,10 +108,10 @@ class Unit(Service):
         self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         put(self.file, text)
         self._tell("daemon-reload")
-        self._tell("enable", "--quiet", self.unit)
         return False
 
     def start(self) -> None:
+        self._tell("enable", "--quiet", "--no-reload", self.unit)
         if self.state() not in UP:
             self._tell("reset-failed", self.unit)
             self._tell("start", self.unit)
@@ -119,6 +119,9 @@ class Unit(Service):
     def stop(self) -> None:
         if self.state() in TRYING:
             self._tell("stop", self.unit)
+
+    def halt(self) -> None:
+        self._tell("disable", "--quiet", "--no-reload", "--now", self.unit)
 
     def forget(self) -> None:
         if self.state() != ABSENT:

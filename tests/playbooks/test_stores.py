@@ -1,5 +1,6 @@
 """Backups in a folder, on another host and in S3: kept, read back, fetched, expired, refused."""
 
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,16 +29,22 @@ def fences() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def does(act, host: Layout, fences):
-    """Does an action to the one portal of these tests."""
+    """Does an action to a portal, to that of these tests unless another is named."""
 
-    def once(action: str, kept: Kept | None = None, options: dict[str, Any] | None = None, **more: Any) -> Run:
+    def once(
+        action: str,
+        kept: Kept | None = None,
+        options: dict[str, Any] | None = None,
+        name: str = SHORT_ID,
+        **more: Any,
+    ) -> Run:
         fence = next(fences)
         where = {"store": kept.url, "options": kept.options if options is None else options} if kept else {}
         given = {
             "backups": backups(host, **where, expired=more.pop("expired", [])),
-            "job": {"id": f"{action}-{fence}", "action": action, "fence": fence},
+            "job": {"id": f"{action}-{fence}", "action": action} | more.pop("job", {}) | {"fence": fence},
         }
-        return act(action, "open-data", VERSION, fence, {SHORT_ID: SAME | given | more})
+        return act(action, "open-data", VERSION, fence, {name: SAME | given | more})
 
     return once
 
@@ -145,6 +152,41 @@ def test_an_object_that_was_altered_is_not_opened(
     assert run.failures[SHORT_ID][0].endswith(f"{told['name']} is not what was kept")
     assert "before the alteration" in get(f"{address(SHORT_ID)}/portal/stored.json?_shape=array")
     assert left_behind(host) == []
+
+
+@pytest.mark.parametrize("kept", ["file"], indirect=True)
+def test_what_cannot_be_removed_from_the_store_is_told_and_the_new_backup_counts(
+    does, kept: Kept, asked: Asked
+) -> None:
+    Path(kept.url.removeprefix("file://"), "old.tar.age").mkdir(parents=True)
+
+    run = does("back_up", kept, expired=["old.tar.age"])
+    report = run.reports[SHORT_ID]
+
+    assert run.status == "successful", run.said
+    assert (report["expired"], list(report["lingering"])) == ([], ["old.tar.age"])
+    assert asked.does("sum_of", report["backup"]["name"]) == report["backup"]["sha256"]
+
+
+@pytest.mark.parametrize("kept", ["file"], indirect=True)
+def test_a_removal_that_is_taken_up_again_keeps_the_backup_of_what_was_whole(
+    does, kept: Kept, asked: Asked, host: Layout, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, job = "stores0002", {"id": "remove-twice", "action": "remove"}
+    made = does("provision", name=name, release={"version": VERSION, "previous_version": ""})
+    with socket.create_server(("127.0.0.1", 0)) as stranger, monkeypatch.context() as patch:
+        patch.setitem(ports, name, stranger.getsockname()[1])  # where nothing may answer in the end
+        first = does("remove", kept, name=name, job=job)
+    (host.host_root / "instances" / name).mkdir()
+    (host.host_root / "instances" / name / "rest").write_text("as if it had been only half erased")
+    again = does("remove", kept, name=name, job=job)
+
+    assert made.status == "successful", made.said
+    assert "a service at" in first.failures[name][0]
+    assert again.status == "successful", again.said
+    assert again.reports[name]["backup"] == first.reports[name]["backup"]
+    assert asked.does("sum_of", again.reports[name]["backup"]["name"]) == again.reports[name]["backup"]["sha256"]
+    assert not (host.host_root / "instances" / name).exists()
 
 
 def test_an_ssh_server_that_is_not_known_or_shows_another_key_is_told_nothing(

@@ -35,3 +35,10 @@ def test_which_of_two_servers_did_not_answer_is_known(dark: list[str], end: End,
     part = ended(failed=["a1"], unreachable=dark)
 
     assert (part.end, part.outcome(touched=True).target_silent) == (end, target_silent)
+
+
+@pytest.mark.parametrize(
+    ("lost", "end"), [({"unreachable": ["a1-arriving"]}, End.UNREACHABLE), ({"failed": ["a1-arriving"]}, End.FAILED)]
+)
+def test_a_move_that_nothing_settled_has_not_succeeded(lost: dict[str, list[str]], end: End) -> None:
+    assert ended(**lost).end == end
