@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ class Unit(Service):
     def start(self) -> None:
         self._tell("enable", "--quiet", "--no-reload", self.unit)
         if self.state() not in UP:
-            self._tell("reset-failed", self.unit)
+            with suppress(ServiceError):  # whoever has never run has not failed either
+                self._tell("reset-failed", self.unit)
             self._tell("start", self.unit)
 
     def stop(self) -> None:

@@ -33,6 +33,9 @@ UNTIL = "until test {}; do sleep 0.1; done; {}"
 STARTED = UNTIL.format("! -e /run/nologin", "systemctl is-system-running --wait || true")  # not for root alone
 PLAIN_STARTED = UNTIL.format("-e /run/started", "echo running")
 HOMES = ("/root", "/home/provisioner")  # of those who are let in
+LONGEST = 120  # seconds that a command on one of them may take
+CONTROL_GROUPS = {"": ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"), "name=systemd": ("/sys/fs/cgroup/systemd",)}
+APART = 'for group in {}; do mkdir -p "$group" && echo $$ > "$group/cgroup.procs"; done; exec "$@"'
 OVERLAY = "--volatile=overlay"  # what is written goes into memory
 NETWORK = """\
 [Match]
@@ -121,7 +124,7 @@ class Machine:
         known.write_text(str(self.facts["known_hosts"]))
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=3", "-o", "BatchMode=yes"]
         ssh = self.near("ssh", "-i", str(self.facts["private_key_file"]), *options, f"root@{self.address}", *command)
-        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(ssh, check=True, capture_output=True, text=True, timeout=LONGEST).stdout
 
     def boot(self, system: Path, bridge: str) -> "subprocess.Popen[bytes]":
         self.folder.mkdir()
@@ -140,9 +143,17 @@ class Machine:
         itself = [f"--directory={system}", f"--machine={self.name}", f"--network-bridge={bridge}"]
         given = [f"--bind-ro={ours}:{theirs}" for ours, theirs in (*places.items(), *doors)]
         # It dies with whoever has started it, however that ends.
-        command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", *kind, *itself, *given, *begins]
+        nspawn = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", *kind, *itself, *given, *begins]
+        command = ["sh", "-c", APART.format(" ".join(map(str, _control_groups(self.name)))), "sh", *nspawn]
         with (self.folder / "log").open("wb") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def tidy(self) -> None:
+        """Its control groups are left when it has ended."""
+        for group in _control_groups(self.name):
+            for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+                folder.rmdir()
+            group.rmdir()
 
     def wait(self, seconds: float = 60) -> None:
         """Until its services have started."""
@@ -183,6 +194,19 @@ def machines(folder: Path, cache: Path, count: int, plain: int = 0, *, apart: bo
                 process.terminate()
             for process in running:
                 _end(process)
+            for each in made:
+                each.tidy()
+
+
+def _control_groups(name: str) -> list[Path]:
+    """Those of one machine, below ours in each hierarchy that systemd uses: two in the same remove each other's."""
+    ours = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    return [
+        Path(f"{hierarchy}/{ours_there}/{name}")
+        for _, controllers, ours_there in ours
+        for hierarchy in CONTROL_GROUPS.get(controllers, ())
+        if Path(hierarchy, "cgroup.procs").exists()
+    ]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

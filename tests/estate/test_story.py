@@ -191,16 +191,42 @@ def test_who_cannot_leave_goes_on_where_it_was(three: Estate, towards: tuple[Any
     source.said("umount", "/srv/provisioner/backups")
 
 
+def test_who_is_lost_while_it_arrives_goes_on_where_it_was(three: Estate, towards: tuple[Any, Machine]) -> None:
+    job = move(three, towards)
+    wait_for("its data to be kept", lambda: "archive" in three.roles(job))
+    towards[1].cable("down")
+    ended = three.service.ended(job["id"], 200)
+    towards[1].cable("up")
+
+    assert (ended["state"], ended["report"]["moved"]) == ("failed", "back"), (ended["report"], ended["failure"])
+    assert "commune-files" in three.page(towards[0])
+
+
 def test_nothing_leaves_before_the_other_host_answers(three: Estate, towards: tuple[Any, Machine]) -> None:
     instance, other = towards
     other.cable("down")
     job = move(three, towards)
-    wait_for(
-        "it to wait for the other host",
-        lambda: (three.service.get(f"/jobs/{job['id']}")["waits"] or {}).get("reason") == "target_parked",
-    )
+    waits = lambda: (three.service.get(f"/jobs/{job['id']}")["waits"] or {}).get("reason")  # noqa: E731
+    wait_for("it to wait for the other host", lambda: waits() == "target_parked", 120)
 
     assert "notice" not in three.roles(job)
     assert "commune-files" in three.page(instance)
+    three.host_of(instance).said("chmod", "-x", "/usr/sbin/userdel")
     other.cable("up")
-    assert three.done(job)["host"] == other.name
+    assert three.service.ended(job["id"], 300)["state"] == "needs_attention"
+
+
+def test_a_move_that_is_taken_up_again_leaves_what_has_arrived_alone(
+    three: Estate, towards: tuple[Any, Machine]
+) -> None:
+    instance, other = towards
+    evidence = f"/srv/provisioner/instances/{instance['short_id']}/evidence"
+    other.said("touch", evidence)
+    three.host_of(instance).said("chmod", "+x", "/usr/sbin/userdel")
+    [job] = three.service.get(f"/jobs?instance_id={instance['id']}&state=needs_attention")["items"]
+    three.service.post(f"/jobs/{job['id']}/resolve", {"resolution": "retry", "reason": "users can be removed again"})
+    moved = three.done(job)
+
+    assert (moved["host"], moved["health"]) == (other.name, "healthy")
+    assert other.said("ls", evidence).strip() == evidence
+    assert "commune-files" in three.page(moved)

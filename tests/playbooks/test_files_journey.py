@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from provisioner.embedded.layout import Layout
+from tests.running import wait_for
 
 from .inventory import HOSTILE_AR, HOSTILE_FR, PARAMETERS, SECRETS
 from .reading import ask, get, shows
@@ -69,6 +70,7 @@ def updated(act, exchanges, host, address) -> Run:
     """One update of two exchanges with a letter each; in one of them something is in the way of the migration."""
     for name in (LUCKY, UNLUCKY):
         give(address(name), "lettre.txt", LETTER)
+        wait_for("the letter in the index", lambda name=name: index(host, name)[1])
     with closing(sqlite3.connect(host.host_root / "instances" / UNLUCKY / "index/exchange/up2k.db")) as uploads:
         uploads.execute("ALTER TABLE up ADD COLUMN un text")
         uploads.commit()

@@ -135,8 +135,25 @@ def test_it_can_be_stopped_and_started_again(service):
 
     assert service(state="stopped")["changed"]
     assert not service(state="stopped")["changed"]
-    assert service(check=True)["drift"] == ["service: it is stopped"]
-    assert service()["drift"] == ["service: it is stopped"]
+    drift = ["service: configuration differs", "service: it is stopped"]  # it does not say any more that it begins
+    assert service(check=True)["drift"] == drift
+    assert service()["drift"] == drift
+
+
+def test_one_that_was_stopped_stays_down_when_supervisord_begins_anew(service, host):
+    service()
+    service(state="stopped")
+    with connect(str(host.supervisor_socket)) as server:
+        server.supervisor.removeProcessGroup("a000000077")
+        server.supervisor.takeUp("a000000077")
+        server.supervisor.addProcessGroup("a000000077")
+        time.sleep(0.3)
+        state = server.supervisor.getProcessInfo("a000000077")["statename"]
+    again = service()
+
+    assert state == "STOPPED"
+    assert again["changed"]
+    assert not service()["changed"]
 
 
 def test_looking_only_starts_nothing(service, host):
