@@ -14,6 +14,7 @@ from provisioner.findings.lifecycle import REPAIRS, Decision, FindingState, Kind
 from provisioner.findings.models import Finding
 from provisioner.hosts import queries as hosts
 from provisioner.instances import adopting, queries as instances
+from provisioner.instances.service import held
 from provisioner.requests import service as requests
 from provisioner.requests.service import Accepted
 
@@ -40,6 +41,11 @@ class FindingClosed(Conflict):
     message = "This finding is closed: it was decided on, or is not there any more."
 
 
+class FindingOutdated(Conflict):
+    code = "finding-outdated"
+    message = "A job has changed the instance since the server was looked at. Look at the server again first."
+
+
 class NameTaken(Conflict):
     code = "name-of-an-instance"
     message = "%(subject)s belongs to an instance that is not removed, so it stays where it is."
@@ -56,6 +62,7 @@ def repair(finding_id: UUID, reason: str) -> Accepted:
     """Queue the ordinary job that makes the host what the register says."""
     finding = _held(finding_id, Decision.REPAIR)
     instance_id = _instance(finding)
+    _refuse_outdated(finding)
     accepted = requests.ask(instance_id, REPAIRS[finding.kind], reason)
     if accepted is None:
         raise Conflict("There is nothing to do: the instance was put in order since. Look at the server again.")
@@ -67,7 +74,9 @@ def repair(finding_id: UUID, reason: str) -> Accepted:
 def adopt(finding_id: UUID, reason: str) -> Finding:
     """Let the register say from now on what the host has."""
     finding = _held(finding_id, Decision.ADOPT)
-    adopting.adopt(_instance(finding), str(finding.detail.get("found", "")), reason)
+    instance_id = _instance(finding)
+    _refuse_outdated(finding)
+    adopting.adopt(instance_id, str(finding.detail.get("found", "")), reason)
     return _decide(finding, Decision.ADOPT, FindingState.SETTLED, reason)
 
 
@@ -104,9 +113,16 @@ def _held(finding_id: UUID, wanted: Decision) -> Finding:
 
 
 def _instance(finding: Finding) -> UUID:
+    """The instance, its row held: no job of it ends from here on."""
     if finding.instance_id is None:
         raise NotRepairable
-    return finding.instance_id
+    return held(finding.instance_id).id
+
+
+def _refuse_outdated(finding: Finding) -> None:
+    """What was seen before a job changed the instance says nothing of it any more."""
+    if db.session.scalar(select(queries.outdated()).where(Finding.id == finding.id)):
+        raise FindingOutdated
 
 
 def _decide(

@@ -72,13 +72,14 @@ def by_id(finding_id: UUID) -> Any:
 
 def _rows() -> Select[*tuple[Any, ...]]:
     """Columns: those of a finding, and host (its name), app_names and administration_names (None without an instance),
-    decider (None for the service's own shell, and where the person has been erased).
+    decider (None for the service's own shell, and where the person has been erased), outdated.
     """
     whose = case((Instance.id.is_not(None), names()))
     return (
         select(
             *_COLUMNS, Host.name.label("host"), App.names.label("app_names"),
             whose.label("administration_names"), _decider.display_name.label("decider"),
+            outdated().label("outdated"),
         )
         .join(Host, Host.id == Finding.host_id)
         .outerjoin(Instance, Instance.id == Finding.instance_id)
@@ -138,6 +139,12 @@ def register(host_id: UUID, names: Collection[str], began: datetime) -> list[Kno
 
 def _in_doubt(began: datetime) -> ColumnElement[bool]:
     return exists().where(Job.instance_id == Instance.id, or_(Job.state.in_(OPEN), Job.finished_at > began))
+
+
+def outdated() -> ColumnElement[bool]:
+    """Whether a job has changed the instance of a finding since the look that saw it last began."""
+    changes = (Job.instance_id == Finding.instance_id) & ~Job.read_only
+    return exists().where(changes, Job.finished_at > Finding.last_seen).correlate(Finding)
 
 
 def _drift() -> Any:
