@@ -1,17 +1,20 @@
 """What calls a removal off and what does not, and removals that rest on a person's word."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from provisioner.accounts.policy import Role
 from provisioner.audit.models import AuditEvent
-from provisioner.db import db
+from provisioner.catalogue.models import App
+from provisioner.db import db, transaction
 from provisioner.instances.lifecycle import NOTICE, Action, State
 from provisioner.instances.models import Instance, InstanceSecret
 from provisioner.jobs.lifecycle import End, JobState
+from provisioner.jobs.models import Job
 from tests import factories
 from tests.factories import Api
 from tests.visitors import Visitor
@@ -111,3 +114,37 @@ def test_a_removal_that_a_person_says_succeeded_leaves_no_secrets_and_a_certific
     assert page.status_code == 200
     assert "&lt;b&gt;the disk was shredded" in page.text
     assert "looked for on the server and not found" not in page.text
+
+
+def without(app: str, *actions: Action) -> None:
+    """The app does not offer these any more."""
+    with transaction() as session:
+        made = session.scalars(select(App).where(App.slug == app)).one()
+        made.manifest = {**made.manifest, "actions": sorted(set(Action) - set(actions))}
+
+
+def test_a_removal_that_the_app_does_not_offer_is_refused_before_anything_is_suspended(
+    api: Api, instance: Instance
+) -> None:
+    without("complaints", Action.REMOVE)
+
+    refused = asks(api, instance, "remove", days=10)
+
+    assert (refused.status_code, refused.json["code"]) == (409, "not-offered")
+    assert now(instance).removal_due_at is None
+
+
+def test_a_removal_that_cannot_begin_keeps_no_other_waiting(api: Api, instance: Instance) -> None:
+    factories.app("open-data")
+    other = factories.instance(factories.administration(), app="open-data", release="1.0")
+    for each in (instance, other):
+        asks(api, each, "remove", days=10)
+        factories.carried_out(report=NOTICED)
+    with transaction() as session:
+        session.execute(text("UPDATE instance SET removal_due_at = clock_timestamp()"))
+    without("complaints", Action.REMOVE)
+
+    import_module("worker.dispatcher").sweep()
+
+    queued = db.session.scalars(select(Job.instance_id).where(Job.action == Action.REMOVE))
+    assert list(queued) == [other.id]
