@@ -10,9 +10,8 @@ from provisioner.audit import service as audit
 from provisioner.db import db
 from provisioner.errors import Conflict, Invalid, NotFound
 from provisioner.findings import queries, service
-from provisioner.findings.lifecycle import REPAIRS, Decision, FindingState, Kind, decisions
+from provisioner.findings.lifecycle import REPAIRS, Decision, FindingState, Kind, decidable, decisions
 from provisioner.findings.models import Finding
-from provisioner.hosts import queries as hosts
 from provisioner.instances import adopting, queries as instances
 from provisioner.instances.service import held
 from provisioner.requests import service as requests
@@ -82,13 +81,12 @@ def adopt(finding_id: UUID, reason: str) -> Finding:
 
 def remove(finding_id: UUID, reason: str) -> Finding:
     """Have it taken away from the host, where a last copy is kept; a worker of the host's site does it at once."""
+    service.look_now(queries.by_id(finding_id).host)  # before the finding is held: looks hold their host first, too
     finding = _held(finding_id, Decision.REMOVE)
-    if queries.taken_names([finding.subject]):
+    if queries.taken_names([finding.subject], finding.host_id):
         raise NameTaken(subject=finding.subject)
     finding.outcome = None
-    _decide(finding, Decision.REMOVE, FindingState.CLEARING, reason)
-    service.look_now(hosts.by_id(finding.host_id).name)
-    return finding
+    return _decide(finding, Decision.REMOVE, FindingState.CLEARING, reason)
 
 
 def ignore(finding_id: UUID, until: datetime, reason: str) -> Finding:
@@ -105,7 +103,7 @@ def _held(finding_id: UUID, wanted: Decision) -> Finding:
     finding = db.session.scalar(query.execution_options(populate_existing=True))
     if finding is None:
         raise NotFound(kind="finding", key=finding_id)
-    if finding.state not in {FindingState.OPEN, FindingState.IGNORED}:
+    if finding.state not in decidable(wanted):
         raise FindingClosed
     if wanted not in decisions(finding.kind):
         raise REFUSALS[wanted]
