@@ -11,6 +11,8 @@ from provisioner.audit.service import Actor, Via, acting
 from provisioner.config import settings
 from provisioner.db import transaction
 from provisioner.embedded.layout import database_url
+from provisioner.errors import DomainError
+from provisioner.instances import queries as instances
 from provisioner.jobs import recovery
 from provisioner.log import init_logging
 from provisioner.requests import service as requests
@@ -33,9 +35,20 @@ def sweep() -> None:
         if reaped:
             log.warning("leases ran out", jobs=reaped)
         with transaction():
-            removed = requests.remove_due()
-        if removed:
-            log.info("grace periods are over", instances=removed)
+            apps = instances.apps_to_remove()
+        for app in apps:
+            _remove_due(app)
+
+
+def _remove_due(app: str) -> None:
+    """A refusal keeps only the instances of this app; it is tried again."""
+    try:
+        with transaction():
+            removed = requests.remove_due(app)
+    except DomainError:
+        log.exception("instances that are due cannot be removed", app=app)
+    else:
+        log.info("grace periods are over", app=app, instances=removed)
 
 
 def listen(ringer: Ringer, nights: Nights) -> None:

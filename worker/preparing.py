@@ -15,13 +15,12 @@ log = structlog.get_logger()
 def prepare(worker: str, sites: Sequence[str]) -> None:
     """Prepare one of the servers of these sites that are to be prepared now, if there is any."""
     with transaction() as session:
-        asked = preparing.begin(workers.may_begin(worker, sites))
-        if asked:
+        attempt = preparing.begin(workers.may_begin(worker, sites))
+        if attempt:
             session.flush()
-            session.expunge(asked[0])  # it is read while no transaction is open
-    if asked:
-        host, wish = asked
-        run = carry_out(host, "prepare", preparing.told(wish))
-        log.info("a server was prepared", host=host.name, succeeded=run.succeeded)
+            session.expunge(attempt.host)  # it is read while no transaction is open
+    if attempt:
+        run = carry_out(attempt.host, "prepare", preparing.told(attempt.wish))
+        log.info("a server was prepared", host=attempt.host.name, succeeded=run.succeeded)
         with transaction():
-            preparing.end(host, run.report, run.said, succeeded=run.succeeded)
+            preparing.end(attempt, run.report, run.said, succeeded=run.succeeded)

@@ -1,6 +1,7 @@
 """The API about oneself: who am I, and my tokens."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -12,6 +13,7 @@ from provisioner.accounts.queries import Principal
 from provisioner.accounts.schemas import MeView, NewTokenView, TokenRequest, TokenView
 from provisioner.accounts.tokens import NewToken
 from provisioner.db import transaction
+from provisioner.listing import IN_QUERY, DryRunQuery
 
 blp = Blueprint("accounts_api", __name__, url_prefix="/api/v1/me", description="Who is asking, and their tokens")
 
@@ -34,19 +36,24 @@ def my_tokens() -> Sequence[ApiToken]:
 
 @blp.route("/tokens", methods=["POST"])
 @for_everyone_signed_in
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(TokenRequest)
 @blp.response(201, NewTokenView)
-def create_token(wanted: NewToken) -> dict[str, Any]:
-    """A new token. Its text is in this answer and nowhere else."""
-    with transaction():
+def create_token(how: dict[str, Any], wanted: NewToken) -> Any:
+    """A new token. Its text is in this answer and nowhere else; in that of a dry run, 200, there is none."""
+    with transaction(**how):
         token, text = tokens.create(principal(), wanted)
-        return {**{name: getattr(token, name) for name in TokenView().fields}, "token": text}
+        made = {name: getattr(token, name) for name in TokenView().fields}
+    if how["dry_run"]:
+        return made, HTTPStatus.OK
+    return {**made, "token": text}
 
 
 @blp.route("/tokens/<token_id>", methods=["DELETE"])
 @for_everyone_signed_in
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.response(204)
-def revoke_token(token_id: str) -> None:
+def revoke_token(how: dict[str, Any], token_id: str) -> None:
     """The token works no more."""
-    with transaction():
+    with transaction(**how):
         tokens.revoke(principal().account_id, token_id)

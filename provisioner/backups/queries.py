@@ -36,6 +36,16 @@ def of_instance(instance_id: UUID, which: PageRequest) -> Page:
     return page(query, [kept.taken_at, kept.id], which, bound_to, newest_first=True)
 
 
+def restorable(instance_id: UUID) -> Sequence[Any]:
+    """All that the store still holds of it, the newest first; retention says how many that can be.
+
+    Columns: id, taken_at, version.
+    """
+    query = select(Backup.id, Backup.taken_at, Release.version).join(Release, Release.id == Backup.release_id)
+    there = query.where(Backup.instance_id == instance_id, Backup.expired_at.is_(None))
+    return db.session.execute(there.order_by(Backup.taken_at.desc(), Backup.id.desc())).all()
+
+
 def newest(instance_ids: Collection[UUID]) -> dict[UUID, Backup]:
     """Of each of these instances the newest that the store still holds."""
     its = aliased(Backup)

@@ -39,8 +39,8 @@ class Night(Model):
     __tablename__ = "night"
 
     schedule_id: Mapped[UUID] = mapped_column(ForeignKey("schedule.id"), primary_key=True)
-    opens_on: Mapped[date] = mapped_column(primary_key=True)
-    opens_at: Mapped[datetime]
+    opens_on: Mapped[date]
+    opens_at: Mapped[datetime] = mapped_column(primary_key=True)
     closes_at: Mapped[datetime]
     reached: Mapped[int] = mapped_column(BigInteger)  # the instances before this place were asked for
     reached_at: Mapped[datetime]

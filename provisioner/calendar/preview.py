@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from provisioner.calendar import queries
-from provisioner.calendar.lifecycle import DAY, Span, first_id, noon, place_of
+from provisioner.calendar.lifecycle import DAY, Span, day_of, first_id, noon, place_of
 from provisioner.calendar.models import Schedule
 from provisioner.catalogue import queries as catalogue
 from provisioner.catalogue.models import App
@@ -63,16 +63,19 @@ class Preview:
 def of(night: date) -> Preview:
     """From this day's noon to the next: as the schedules, the freeze windows and the instances are now."""
     begins, ends = noon(night), noon(night + DAY)
-    schedules = queries.live()
-    opening = [
-        (schedule, span)
-        for schedule in schedules
-        for span in schedule.window.spans(night, night + DAY)
-        if begins <= span.opens_at < ends
-    ]
+    opening = [(schedule, span) for schedule in queries.live() for span in _openings(schedule, begins, ends)]
     sweeps = [sweep for schedule, span in opening for sweep in _sweeps(schedule, span)]
     left_out = [each for schedule, _ in opening for each in _left_out(schedule)]
     return Preview(night, begins, ends, sweeps, left_out, queries.freezes_between(begins, ends))
+
+
+def _openings(schedule: Schedule, begins: datetime, ends: datetime) -> Iterator[Span]:
+    """What has begun, as it was planned then, and what the schedule will open."""
+    yield from queries.begun(schedule, begins, ends)
+    since = max(begins, queries.followed_since(schedule))
+    for span in schedule.window.spans(day_of(begins), day_of(ends)):
+        if since <= span.opens_at < ends:
+            yield span
 
 
 def _left_out(schedule: Schedule) -> Iterator[LeftOut]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from provisioner.accounts.models import Identity
 from provisioner.administrations.models import Administration
-from provisioner.calendar.lifecycle import PLACES, NightState, first_id
+from provisioner.calendar.lifecycle import PLACES, NightState, Span, first_id
 from provisioner.calendar.models import Night, Schedule
 from provisioner.catalogue import queries as catalogue
 from provisioner.catalogue.models import App
@@ -114,6 +114,19 @@ def live() -> Sequence[Schedule]:
     """The schedules that are followed."""
     query = select(Schedule).where(Schedule.removed_at.is_(None), Schedule.enabled)
     return db.session.scalars(query.order_by(Schedule.action, Schedule.id)).all()
+
+
+def followed_since(schedule: Schedule) -> datetime:
+    """The moment from which its window, as it is now, opens nights: a night that has begun stays as it was planned."""
+    closes = db.session.scalar(select(func.max(Night.closes_at)).where(Night.schedule_id == schedule.id))
+    return max(schedule.since, closes) if closes else schedule.since
+
+
+def begun(schedule: Schedule, begins: datetime, ends: datetime) -> list[Span]:
+    """Its nights that have opened in between."""
+    query = select(Night).where(Night.schedule_id == schedule.id, Night.opens_at >= begins, Night.opens_at < ends)
+    nights = db.session.scalars(query.order_by(Night.opens_at))
+    return [Span(night.opens_on, night.opens_at, night.closes_at) for night in nights]
 
 
 def apps_of(schedule: Schedule) -> list[App]:

@@ -4,10 +4,10 @@ Time is always the database's clock.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from provisioner.audit import service as audit
 from provisioner.calendar import queries
@@ -90,17 +90,12 @@ def advance(schedule_id: UUID) -> int:
 
 def _enter_nights(schedule: Schedule, now: datetime) -> None:
     """Those that have opened since the last one: none is left out, though nobody was there."""
-    newest = db.session.scalar(select(func.max(Night.opens_on)).where(Night.schedule_id == schedule.id))
-    for span in schedule.window.spans(_first_day(newest, max(schedule.since, now - OLDEST)), day_of(now)):
-        if schedule.since <= span.opens_at <= now:
+    since = max(queries.followed_since(schedule), now - OLDEST)
+    for span in schedule.window.spans(day_of(since), day_of(now)):
+        if since <= span.opens_at <= now:
             night = Night(schedule_id=schedule.id, reached=0, reached_at=span.opens_at, **span.__dict__)
             db.session.add(night)
     db.session.flush()
-
-
-def _first_day(newest: date | None, since: datetime) -> date:
-    earliest = day_of(since)
-    return max(newest + DAY, earliest) if newest else earliest
 
 
 def _go_on(schedule: Schedule, night: Night, now: datetime) -> int:

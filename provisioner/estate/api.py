@@ -82,20 +82,21 @@ def preparation(name: str) -> Any:
 
 @blp.route("/<name>/preparation", methods=["POST"])
 @requires(Right.ADMINISTER)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(PrepareRequest)
 @blp.response(202, PreparationView)
-def prepare(wanted: dict[str, Any], name: str) -> Any:
+def prepare(how: dict[str, Any], wanted: dict[str, Any], name: str) -> Any:
     """Let a worker of its site make a host fit for instances. Harmless to repeat."""
-    with transaction():
+    with transaction(**how):
         preparing.ask(name, **wanted)
-    return _preparation(name)
+        return _preparation(name)
 
 
 def _preparation(name: str) -> Any:
     found = preparing.state(name)
     if found is None:
         raise NotFound(kind="preparation", key=name)
-    return found
+    return {each: getattr(found, each) for each in PreparationView().fields}
 
 
 @blp.route("/placement")

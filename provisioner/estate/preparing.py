@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from provisioner.audit import service as audit
 from provisioner.db import Json, db
@@ -59,7 +59,9 @@ def ask(name: str, reason: str, **wish: Any) -> datetime:
     asked = db.session.get(Preparation, host.id) or Preparation(host_id=host.id)
     asked.wish = Wish(**wish).__dict__
     asked.asked_at = asked.due_at = now = _now()
-    asked.began_at = asked.ended_at = asked.failure = None
+    if asked.ended_at:
+        asked.began_at = None  # else somebody may still be at it, with the wish of before
+    asked.ended_at = asked.failure = None
     db.session.add(asked)
     db.session.flush()
     audit.record("host.prepare", "host", host.id, reason=reason, after={"name": name, **asked.wish})
@@ -67,10 +69,19 @@ def ask(name: str, reason: str, **wish: Any) -> datetime:
     return now
 
 
-def begin(sites: Sequence[str]) -> tuple[Host, Json] | None:
+@dataclass(frozen=True)
+class Attempt:
+    """A preparation that has begun."""
+
+    host: Host
+    wish: Json
+    began: datetime
+
+
+def begin(sites: Sequence[str]) -> Attempt | None:
     """Take a host of these sites that is to be prepared now, and how; nobody else gets it meanwhile."""
     query = select(Preparation).join(Host, Host.id == Preparation.host_id)
-    due = query.where(Host.site.in_(sites), Host.parked_at.is_(None), Preparation.due_at <= func.clock_timestamp())
+    due = query.where(Host.site.in_(sites), Host.parked_at.is_(None), _due())
     asked = db.session.scalar(
         due.order_by(Preparation.due_at).limit(1).with_for_update(of=Preparation, skip_locked=True, key_share=True)
     )
@@ -78,7 +89,13 @@ def begin(sites: Sequence[str]) -> tuple[Host, Json] | None:
         return None
     asked.began_at = now = _now()
     asked.due_at = now + LONGEST
-    return db.session.get_one(Host, asked.host_id), asked.wish
+    return Attempt(db.session.get_one(Host, asked.host_id), asked.wish, now)
+
+
+def _due() -> ColumnElement[bool]:
+    """Whether somebody may begin now: nobody is at it, or who was has not come to an end for too long."""
+    now = func.clock_timestamp()
+    return (Preparation.due_at <= now) & (Preparation.began_at.is_(None) | (Preparation.began_at <= now - LONGEST))
 
 
 def told(wish: Json) -> dict[str, Any]:
@@ -86,20 +103,32 @@ def told(wish: Json) -> dict[str, Any]:
     return {"prepare": {**wish, "python": PYTHON, "supervising": SUPERVISING.read_text(encoding="utf-8")}}
 
 
-def end(host: Host, report: Json, said: str, *, succeeded: bool) -> None:
-    """Keep what came of it. A capacity that a person has set stays."""
-    prepared = held(host.name)
-    asked = db.session.get_one(Preparation, host.id)
-    asked.ended_at, asked.due_at = _now(), None
-    asked.failure = None if succeeded else said[-FEW:]
+def end(attempt: Attempt, report: Json, said: str, *, succeeded: bool) -> None:
+    """Keep what came of it, unless somebody else began anew meanwhile. A capacity that a person has set stays.
+
+    What was wished for meanwhile is still to be done.
+    """
+    prepared = held(attempt.host.name)
+    asked = db.session.get_one(Preparation, prepared.id, populate_existing=True)
+    if asked.began_at != attempt.began:
+        return
+    if asked.asked_at > attempt.began:
+        asked.began_at = None
+    else:
+        asked.ended_at, asked.due_at = _now(), None
+        asked.failure = None if succeeded else said[-FEW:]
     if succeeded:
-        before, facts = prepared.facts, {**prepared.facts, **report["facts"]}
-        for name in ("memory_mb", "disk_mb"):
-            if getattr(prepared, name) is None:
-                setattr(prepared, name, report["capacity"][name])
-        if facts != before:
-            prepared.facts = facts
-            audit.record("host.describe", "host", host.id, before=before, after=facts)
+        _describe(prepared, report)
+
+
+def _describe(prepared: Host, report: Json) -> None:
+    before, facts = prepared.facts, {**prepared.facts, **report["facts"]}
+    for name in ("memory_mb", "disk_mb"):
+        if getattr(prepared, name) is None:
+            setattr(prepared, name, report["capacity"][name])
+    if facts != before:
+        prepared.facts = facts
+        audit.record("host.describe", "host", prepared.id, before=before, after=facts)
 
 
 def state(name: str) -> Preparation | None:
@@ -111,7 +140,7 @@ def state(name: str) -> Preparation | None:
 def sites_due() -> Sequence[str]:
     """The sites at which hosts wait to be prepared."""
     due = select(Host.site).join(Preparation, Preparation.host_id == Host.id)
-    return db.session.scalars(due.where(Preparation.due_at <= func.clock_timestamp()).distinct()).all()
+    return db.session.scalars(due.where(_due()).distinct()).all()
 
 
 def _now() -> datetime:

@@ -1,8 +1,10 @@
 """The API of findings: how what hosts have differs from the register, and what people decide about it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from flask import Response, url_for
 from flask_smorest import Blueprint
 
 from provisioner.accounts.doors import requires
@@ -12,6 +14,9 @@ from provisioner.findings import deciding, queries, service
 from provisioner.findings.queries import Filter
 from provisioner.findings.schemas import FindingDecision, FindingsQuery, FindingView, IgnoreFinding, SurveyView
 from provisioner.listing import IN_QUERY, DryRunQuery, answered, page_of, taken
+from provisioner.requests.answering import ACCEPTED, JOB_HEADERS, OK, once, sent
+from provisioner.requests.idempotency import Answer
+from provisioner.requests.schemas import AskingHeaders
 
 blp = Blueprint("findings_api", __name__, url_prefix="/api/v1", description="What hosts have that they should not")
 
@@ -36,14 +41,23 @@ def finding(finding_id: UUID) -> Any:
 
 @blp.route("/findings/<uuid:finding_id>/repair", methods=["POST"])
 @requires(Right.OPERATE)
-@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.arguments(AskingHeaders, location="headers")
 @blp.arguments(FindingDecision)
-@blp.response(200, FindingView)
-def repair(how: Json, given: Json, finding_id: UUID) -> Any:
+@blp.arguments(DryRunQuery, **IN_QUERY)
+@blp.response(ACCEPTED, FindingView, headers=JOB_HEADERS)
+@blp.alt_response(OK, schema=FindingView, description="What would come of it, after a dry run", success=True)
+def repair(given: Json, wanted: Json, how: Json, finding_id: UUID) -> Response:
     """Queue the ordinary job that makes the server what the register says; `job_id` names it."""
-    with transaction(**how):
-        deciding.repair(finding_id, given["reason"])
-        return queries.by_id(finding_id)
+    if how["dry_run"]:
+        with transaction(dry_run=True):
+            return sent(replace(_repaired(finding_id, wanted["reason"]), status=OK, location=None))
+    return once(given, lambda: _repaired(finding_id, wanted["reason"]))
+
+
+def _repaired(finding_id: UUID, reason: str) -> Answer:
+    job_id = deciding.repair(finding_id, reason).job.id
+    body = dict(FindingView().dump(queries.by_id(finding_id)))
+    return Answer(ACCEPTED, body, url_for("jobs_api.job", job_id=job_id))
 
 
 @blp.route("/findings/<uuid:finding_id>/adopt", methods=["POST"])

@@ -10,10 +10,10 @@ from provisioner.audit import service as audit
 from provisioner.db import db
 from provisioner.errors import Conflict, Invalid, NotFound
 from provisioner.findings import queries, service
-from provisioner.findings.lifecycle import REPAIRS, Decision, FindingState, Kind, decisions
+from provisioner.findings.lifecycle import REPAIRS, Decision, FindingState, Kind, decidable, decisions
 from provisioner.findings.models import Finding
-from provisioner.hosts import queries as hosts
 from provisioner.instances import adopting, queries as instances
+from provisioner.instances.service import held
 from provisioner.requests import service as requests
 from provisioner.requests.service import Accepted
 
@@ -40,6 +40,11 @@ class FindingClosed(Conflict):
     message = "This finding is closed: it was decided on, or is not there any more."
 
 
+class FindingOutdated(Conflict):
+    code = "finding-outdated"
+    message = "A job has changed the instance since the server was looked at. Look at the server again first."
+
+
 class NameTaken(Conflict):
     code = "name-of-an-instance"
     message = "%(subject)s belongs to an instance that is not removed, so it stays where it is."
@@ -56,6 +61,7 @@ def repair(finding_id: UUID, reason: str) -> Accepted:
     """Queue the ordinary job that makes the host what the register says."""
     finding = _held(finding_id, Decision.REPAIR)
     instance_id = _instance(finding)
+    _refuse_outdated(finding)
     accepted = requests.ask(instance_id, REPAIRS[finding.kind], reason)
     if accepted is None:
         raise Conflict("There is nothing to do: the instance was put in order since. Look at the server again.")
@@ -67,19 +73,20 @@ def repair(finding_id: UUID, reason: str) -> Accepted:
 def adopt(finding_id: UUID, reason: str) -> Finding:
     """Let the register say from now on what the host has."""
     finding = _held(finding_id, Decision.ADOPT)
-    adopting.adopt(_instance(finding), str(finding.detail.get("found", "")), reason)
+    instance_id = _instance(finding)
+    _refuse_outdated(finding)
+    adopting.adopt(instance_id, str(finding.detail.get("found", "")), reason)
     return _decide(finding, Decision.ADOPT, FindingState.SETTLED, reason)
 
 
 def remove(finding_id: UUID, reason: str) -> Finding:
     """Have it taken away from the host, where a last copy is kept; a worker of the host's site does it at once."""
+    service.look_now(queries.by_id(finding_id).host)  # before the finding is held: looks hold their host first, too
     finding = _held(finding_id, Decision.REMOVE)
-    if queries.taken_names([finding.subject]):
+    if queries.taken_names([finding.subject], finding.host_id):
         raise NameTaken(subject=finding.subject)
     finding.outcome = None
-    _decide(finding, Decision.REMOVE, FindingState.CLEARING, reason)
-    service.look_now(hosts.by_id(finding.host_id).name)
-    return finding
+    return _decide(finding, Decision.REMOVE, FindingState.CLEARING, reason)
 
 
 def ignore(finding_id: UUID, until: datetime, reason: str) -> Finding:
@@ -96,7 +103,7 @@ def _held(finding_id: UUID, wanted: Decision) -> Finding:
     finding = db.session.scalar(query.execution_options(populate_existing=True))
     if finding is None:
         raise NotFound(kind="finding", key=finding_id)
-    if finding.state not in {FindingState.OPEN, FindingState.IGNORED}:
+    if finding.state not in decidable(wanted):
         raise FindingClosed
     if wanted not in decisions(finding.kind):
         raise REFUSALS[wanted]
@@ -104,9 +111,16 @@ def _held(finding_id: UUID, wanted: Decision) -> Finding:
 
 
 def _instance(finding: Finding) -> UUID:
+    """The instance, its row held: no job of it ends from here on."""
     if finding.instance_id is None:
         raise NotRepairable
-    return finding.instance_id
+    return held(finding.instance_id).id
+
+
+def _refuse_outdated(finding: Finding) -> None:
+    """What was seen before a job changed the instance says nothing of it any more."""
+    if db.session.scalar(select(queries.outdated()).where(Finding.id == finding.id)):
+        raise FindingOutdated
 
 
 def _decide(

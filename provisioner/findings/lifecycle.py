@@ -59,6 +59,13 @@ def decisions(kind: Kind) -> tuple[Decision, ...]:
     return tuple(decision for decision, may in possible.items() if may)
 
 
+def decidable(decision: Decision) -> frozenset[FindingState]:
+    """In which states. What waits to be taken away, perhaps in vain, can be let be."""
+    waiting = {FindingState.CLEARING} if decision is Decision.IGNORE else set()
+    return frozenset({FindingState.OPEN, FindingState.IGNORED} | waiting)
+
+
+LONGEST_LOOK = timedelta(minutes=30)  # then somebody else may look: who began is dead
 OPENS, HOURS = time(1), 4  # the part of the night in which hosts are looked at, by the clocks of Morocco
 PLACES = 1 << 32
 

@@ -16,7 +16,7 @@ from provisioner.catalogue.models import App, Release
 from provisioner.db import db, one_of
 from provisioner.errors import NotFound
 from provisioner.findings.comparing import Known
-from provisioner.findings.lifecycle import FindingState, Kind
+from provisioner.findings.lifecycle import LONGEST_LOOK, FindingState, Kind
 from provisioner.findings.models import Finding, Survey
 from provisioner.hosts.models import Host, HostState
 from provisioner.instances.lifecycle import STEPS, Action, State
@@ -72,13 +72,14 @@ def by_id(finding_id: UUID) -> Any:
 
 def _rows() -> Select[*tuple[Any, ...]]:
     """Columns: those of a finding, and host (its name), app_names and administration_names (None without an instance),
-    decider (None for the service's own shell, and where the person has been erased).
+    decider (None for the service's own shell, and where the person has been erased), outdated.
     """
     whose = case((Instance.id.is_not(None), names()))
     return (
         select(
             *_COLUMNS, Host.name.label("host"), App.names.label("app_names"),
             whose.label("administration_names"), _decider.display_name.label("decider"),
+            outdated().label("outdated"),
         )
         .join(Host, Host.id == Finding.host_id)
         .outerjoin(Instance, Instance.id == Finding.instance_id)
@@ -103,8 +104,11 @@ def survey(name: str) -> Any:
 
 
 def due() -> ColumnElement[bool]:
-    """Whether a host is to be looked at now, of Survey joined with Host."""
-    return (Survey.due_at <= func.clock_timestamp()) & Host.parked_at.is_(None) & lookable()
+    """Whether a host is to be looked at now, and nobody does already; of Survey joined with Host."""
+    now = func.clock_timestamp()
+    dead = Survey.began_at <= now - LONGEST_LOOK
+    idle = or_(Survey.began_at.is_(None), Survey.ended_at >= Survey.began_at, dead)
+    return and_(Survey.due_at <= now, idle, Host.parked_at.is_(None), lookable())
 
 
 def lookable() -> ColumnElement[bool]:
@@ -140,6 +144,12 @@ def _in_doubt(began: datetime) -> ColumnElement[bool]:
     return exists().where(Job.instance_id == Instance.id, or_(Job.state.in_(OPEN), Job.finished_at > began))
 
 
+def outdated() -> ColumnElement[bool]:
+    """Whether a job has changed the instance of a finding since the look that saw it last began."""
+    changes = (Job.instance_id == Finding.instance_id) & ~Job.read_only
+    return exists().where(changes, Job.finished_at > Finding.last_seen).correlate(Finding)
+
+
 def _drift() -> Any:
     """What the last check said, if nothing has made the instance what it shall be since."""
     last = select(case((Job.action == Action.CHECK, Job.report["drift"])))
@@ -147,7 +157,12 @@ def _drift() -> Any:
     return last.order_by(Job.queued_at.desc()).limit(1).scalar_subquery()
 
 
-def taken_names(names: Collection[str]) -> set[str]:
-    """Those of these names that belong to an instance which is not removed."""
-    query = select(Instance.short_id).where(one_of(Instance.short_id, names), Instance.state != State.REMOVED)
+def taken_names(names: Collection[str], host_id: UUID) -> set[str]:
+    """Those of these names that belong to an instance which is not removed and lies on this host, or is to come to it.
+
+    What one that has moved left behind is nobody's.
+    """
+    coming = exists().where(Job.instance_id == Instance.id, Job.state.in_(OPEN), Job.target_host_id == host_id)
+    here = or_(Instance.host_id == host_id, coming)
+    query = select(Instance.short_id).where(one_of(Instance.short_id, names), Instance.state != State.REMOVED, here)
     return set(db.session.scalars(query))

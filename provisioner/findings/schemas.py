@@ -32,6 +32,9 @@ class FindingView(Schema):
     state = fields.Enum(FindingState, by_value=True)
     first_seen = fields.AwareDateTime()
     last_seen = fields.AwareDateTime()
+    outdated = fields.Boolean(
+        metadata={"description": "A job has changed the instance since: look again before it is repaired or adopted."}
+    )
     ignored_until = fields.AwareDateTime(allow_none=True)
     decision = fields.Enum(Decision, by_value=True, allow_none=True)
     decider = fields.String(allow_none=True, metadata={"description": "Empty for the service's own shell."})

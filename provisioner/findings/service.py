@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +14,13 @@ from provisioner.db import Json, db, one_of
 from provisioner.errors import Conflict, NotFound
 from provisioner.findings import queries
 from provisioner.findings.comparing import Difference, Seen, compare, doubtful
-from provisioner.findings.lifecycle import LIVE, FindingState, Kind, next_look
+from provisioner.findings.lifecycle import LIVE, LONGEST_LOOK, FindingState, Kind, next_look
 from provisioner.findings.models import Finding, Survey
 from provisioner.hosts import queries as hosts
 from provisioner.hosts.models import Host
 from provisioner.instances import adopting
 from provisioner.workers.service import wake
 
-LONGEST_LOOK = timedelta(minutes=30)  # then somebody else may look: who began is dead
 FEW = 4000  # characters of last words that are kept
 
 
@@ -100,7 +99,7 @@ def _to_clear(host_id: UUID) -> list[dict[str, str]]:
     """What people decided to take away, as the module host_clear wants it; nothing that is an instance's by now."""
     decided = select(Finding).where(Finding.host_id == host_id, Finding.state == FindingState.CLEARING)
     found = db.session.scalars(decided.order_by(Finding.decided_at)).all()
-    taken = queries.taken_names([each.subject for each in found])
+    taken = queries.taken_names([each.subject for each in found], host_id)
     return [
         {"finding": str(each.id), "kind": each.kind.value, "name": each.subject}
         for each in found
@@ -109,19 +108,31 @@ def _to_clear(host_id: UUID) -> list[dict[str, str]]:
 
 
 def cleared(look: Look, report: Json) -> None:
-    """Keep what came of taking things away: a last copy of each, or why it could not be."""
-    done, refused = _outcomes(report, "cleared"), _outcomes(report, "refused")
-    told = [thing["finding"] for thing in look.clearing]
-    found = select(Finding).where(one_of(Finding.id, [UUID(each) for each in told]), _is(FindingState.CLEARING))
-    for finding in db.session.scalars(found.with_for_update(key_share=True)):
-        finding.outcome = done.get(str(finding.id)) or refused.get(str(finding.id))
-        if str(finding.id) in done:
-            finding.state, finding.closed_at = FindingState.SETTLED, queries.now()
-        else:
-            finding.state = FindingState.OPEN
-        after = {"kind": finding.kind, "subject": finding.subject, "outcome": finding.outcome or ""}
-        outcome = "done" if str(finding.id) in done else "refused"
-        audit.record("finding.clear", "finding", finding.id, after=after, outcome=outcome)
+    """Keep what came of taking things away: a last copy of each, or why it could not be.
+
+    Where a last copy lies is kept whatever became of the finding since. Of the rest only the newest look tells.
+    """
+    newest = _held(look.host.id).began_at == look.began
+    copies, refused = _outcomes(report, "cleared"), _outcomes(report, "refused")
+    told = [UUID(thing["finding"]) for thing in look.clearing]
+    found = select(Finding).where(one_of(Finding.id, told)).order_by(Finding.id).with_for_update(key_share=True)
+    for finding in db.session.scalars(found.execution_options(populate_existing=True)):
+        key = str(finding.id)
+        if copies.get(key) or (newest and finding.state is FindingState.CLEARING):
+            _clear(finding, copies.get(key), refused.get(key))
+
+
+def _clear(finding: Finding, copy: str | None, refusal: str | None) -> None:
+    """`copy`: where it lies now, empty if nothing was there; None if it could not be taken away."""
+    if copy is None:
+        finding.state, finding.outcome = FindingState.OPEN, refusal
+    else:
+        finding.outcome = copy
+        if finding.state in LIVE:
+            finding.state, finding.ignored_until, finding.closed_at = FindingState.SETTLED, None, queries.now()
+    after = {"kind": finding.kind, "subject": finding.subject, "outcome": finding.outcome or ""}
+    outcome = "refused" if copy is None else "done"
+    audit.record("finding.clear", "finding", finding.id, after=after, outcome=outcome)
 
 
 def _outcomes(report: Json, part: str) -> dict[str, str]:

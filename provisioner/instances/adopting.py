@@ -24,9 +24,9 @@ class UnknownRelease(Conflict):
 def doubt(instance_ids: Collection[UUID]) -> None:
     """It is not certain any more what is in place: whatever is asked for is to be done and not found unchanged."""
     known = one_of(Instance.id, sorted(instance_ids)) & Instance.applied_digest.is_not(None)
-    db.session.execute(
-        update(Instance).where(known).values(applied_digest=None), execution_options={"synchronize_session": False}
-    )
+    held = select(Instance.id).where(known).order_by(Instance.id).with_for_update(key_share=True).cte()
+    doubtful = update(Instance).where(Instance.id.in_(select(held))).values(applied_digest=None)
+    db.session.execute(doubtful, execution_options={"synchronize_session": False})
 
 
 def adopt(instance_id: UUID, runtime: str, reason: str) -> Instance:

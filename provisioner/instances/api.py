@@ -61,31 +61,34 @@ def history(instance_id: UUID) -> dict[str, Any]:
 
 @blp.route("/instances/<uuid:instance_id>/failed-release/pardon", methods=["POST"])
 @requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(DecisionRequest)
 @blp.response(204)
-def pardon(wanted: dict[str, Any], instance_id: UUID) -> None:
+def pardon(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> None:
     """Say that what made a release fail on the instance is mended: an update may go to it again."""
-    with transaction():
+    with transaction(**how):
         service.pardon(instance_id, wanted["reason"])
 
 
 @blp.route("/instances/<uuid:instance_id>/legal-hold", methods=["POST"])
 @requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(DecisionRequest)
 @blp.response(204)
-def hold(wanted: dict[str, Any], instance_id: UUID) -> None:
+def hold(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> None:
     """Let nothing of the instance be erased until the hold is lifted."""
-    with transaction():
+    with transaction(**how):
         ending.hold(service.held(instance_id), wanted["reason"])
 
 
 @blp.route("/instances/<uuid:instance_id>/legal-hold/lift", methods=["POST"])
 @requires(Right.OPERATE)
+@blp.arguments(DryRunQuery, **IN_QUERY)
 @blp.arguments(DecisionRequest)
 @blp.response(204)
-def lift_hold(wanted: dict[str, Any], instance_id: UUID) -> None:
+def lift_hold(how: dict[str, Any], wanted: dict[str, Any], instance_id: UUID) -> None:
     """Lift the legal hold on the instance."""
-    with transaction():
+    with transaction(**how):
         ending.release(service.held(instance_id), wanted["reason"])
 
 

@@ -61,7 +61,7 @@ def begin(instance: Instance, days: int | None, reason: str) -> Action | None:
     return Action.REMOVE if days == 0 else None
 
 
-def call_off(instance: Instance, reason: str) -> None:
+def call_off(instance: Instance, reason: str | None) -> None:
     """The instance shall stay; the caller holds its row."""
     if instance.removal_due_at:
         instance.removal_due_at = None
@@ -94,15 +94,21 @@ def refusal(state: str, removal_due_at: datetime | None, legal_hold: str | None,
     return None
 
 
-def certify(instance: Instance, job: Job) -> None:
-    """Keep what was erased and what is left, and destroy the secrets of an instance that its job has removed."""
+def certify(instance: Instance, job: Job, word: str | None) -> None:
+    """Keep what was erased and what is left, and destroy the secrets of an instance that its job has removed.
+
+    `word`: why a person says that it has. Nobody looked for what was erased then, and the certificate says so.
+    """
     certificate = {**_facts(instance), "erased": job.report.get("erased"), "last_backup": job.report.get("backup")}
+    if word:
+        person = audit.actor().account_id
+        certificate["word"] = {"account_id": str(person) if person else None, "reason": word}
     kept = Erasure(instance_id=instance.id, job_id=job.id, certificate=certificate)
     db.session.add(kept)
     db.session.execute(delete(InstanceSecret).where(InstanceSecret.instance_id == instance.id))
     db.session.flush()
     instance.removal_due_at = None
-    _record("instance.certify_erasure", instance, None, {"digest": digest(certificate)})
+    _record("instance.certify_erasure", instance, word, {"digest": digest(certificate)})
 
 
 def _facts(instance: Instance) -> Json:

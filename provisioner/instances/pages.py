@@ -64,15 +64,14 @@ def _versions(apps: Sequence[App], chosen: str | None) -> list[tuple[str, str]]:
 def one(instance_id: UUID) -> str:
     instance = queries.detail(instance_id)
     app = catalogue.app_by_id(queries.by_id(instance_id).app_id)
-    backups = stored.of_instance(instance_id, PageRequest())
     return render_template(
         "instances/one.html",
         instance=instance,
         app=app,
         actions=_actions(instance, app),
         newer=_newer(instance, app),
-        restorable=_restorable(backups.rows),
-        backups=backups,
+        restorable=_restorable(stored.restorable(instance_id)),
+        backups=stored.of_instance(instance_id, PageRequest()),
         grace_days=settings().grace_days,
         jobs=jobs.find(jobs.Filter(instance_id=instance_id), RECENT),
         history=queries.history(instance_id),
@@ -95,9 +94,8 @@ def _newer(instance: Any, app: App) -> list[tuple[str, str]]:
 
 
 def _restorable(backups: Sequence[Any]) -> list[tuple[str, str]]:
-    """What the store still holds, to choose from."""
-    there = [backup for backup in backups if backup.expired_at is None]
-    return [(str(backup.id), f"{format_moment(backup.taken_at)} · {backup.version}") for backup in there]
+    """To choose from."""
+    return [(str(backup.id), f"{format_moment(backup.taken_at)} · {backup.version}") for backup in backups]
 
 
 @blp.get("/instances/<uuid:instance_id>/certificate")

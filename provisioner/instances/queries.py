@@ -122,16 +122,23 @@ def by_ids(ids: Iterable[UUID]) -> dict[UUID, Any]:
     return {row.id: row for row in db.session.execute(query)}
 
 
-def removable(most: int) -> dict[str, list[UUID]]:
-    """By app, suspended instances whose grace period is over and that neither a hold nor a job keeps."""
-    over = Instance.removal_due_at <= func.clock_timestamp()
-    busy = exists().where(Job.instance_id == Instance.id, Job.state.in_(OPEN))
-    query = select(App.slug, Instance.id).join(App, App.id == Instance.app_id)
-    query = query.where(Instance.state == State.SUSPENDED, over, Instance.legal_hold.is_(None), ~busy)
-    found: dict[str, list[UUID]] = {}
-    for slug, instance_id in db.session.execute(query.order_by(Instance.removal_due_at).limit(most)):
-        found.setdefault(slug, []).append(instance_id)
-    return found
+def apps_to_remove() -> Sequence[str]:
+    """The apps with suspended instances whose grace period is over and that neither a hold nor a job keeps."""
+    query = select(App.slug).join(Instance, Instance.app_id == App.id).where(*_removable())
+    return db.session.scalars(query.distinct().order_by(App.slug)).all()
+
+
+def removable(app: str, most: int) -> Sequence[UUID]:
+    """Those instances of one app, the longest due first."""
+    query = select(Instance.id).join(App, App.id == Instance.app_id).where(App.slug == app, *_removable())
+    return db.session.scalars(query.order_by(Instance.removal_due_at).limit(most)).all()
+
+
+def _removable() -> Iterator[ColumnElement[bool]]:
+    yield Instance.state == State.SUSPENDED
+    yield Instance.removal_due_at <= func.clock_timestamp()
+    yield Instance.legal_hold.is_(None)
+    yield ~exists().where(Job.instance_id == Instance.id, Job.state.in_(OPEN))
 
 
 def overdue() -> dict[Overdue, int]:

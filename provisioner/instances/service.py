@@ -128,8 +128,8 @@ def _succeeded(instance: Instance, action: Action, job: Job, reason: str | None 
     if step.converges:
         instance.applied_settings = instance.settings
     _move(instance, action, step.afterwards or instance.state, reason)
-    if instance.state is State.ACTIVE:
-        instance.removal_due_at = None
+    if action is Action.REMOVE:
+        ending.certify(instance, job, reason)
 
 
 def _failed(instance: Instance, action: Action, release_id: UUID, reason: str | None = None) -> None:
@@ -218,20 +218,27 @@ def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = 
         _failed(instance, action, job.release_id, reason)
     elif state in {JobState.CANCELLED, JobState.TIMED_OUT} and STEPS[action].converges:
         _wish_no_more(instance)
+    if _stays(action, state):
+        ending.call_off(instance, reason)
     _keep_digest(instance, job, state, resolved=reason is not None)
     if state is JobState.SUCCEEDED and reason is None:
         _remember(instance, job, action)
 
 
+def _stays(action: Action, state: JobState) -> bool:
+    """Whether a removal is off: the instance was resumed, or the suspension with which it begins did not come about."""
+    if action is Action.RESUME:
+        return state is JobState.SUCCEEDED
+    return action is Action.SUSPEND and state in {JobState.FAILED, JobState.CANCELLED, JobState.TIMED_OUT}
+
+
 def _remember(instance: Instance, job: Job, action: Action) -> None:
-    """What a run has done beside the instance: backups that it kept or proved, and the end of the instance."""
+    """What a run has done beside the instance: backups that it kept or proved."""
     if "backup" in job.report and "name" in job.report["backup"]:
         backups.keep(job, instance.applied_release_id or job.release_id, job.report["backup"])
         backups.expire(job, job.report["expired"])
     if action is Action.DRILL and job.backup_id:
         backups.prove(job, job.backup_id)
-    if action is Action.REMOVE:
-        ending.certify(instance, job)
 
 
 def _wish_no_more(instance: Instance) -> None:

@@ -106,10 +106,11 @@ def _end(job: Job, state: JobState, cause: Cause) -> None:
 
 def follow_hosts() -> None:
     """What waits at another site than its host goes there: somebody has changed that of the host."""
-    there = (Job.host_id == Host.id, Job.state == JobState.QUEUED, Job.site != Host.site)
-    db.session.execute(
-        update(Job).where(*there).values(site=Host.site), execution_options={"synchronize_session": False}
-    )
+    elsewhere = (Job.host_id == Host.id, Job.state == JobState.QUEUED, Job.site != Host.site)
+    left = select(Job.id).join(Host, Host.id == Job.host_id).where(*elsewhere).order_by(Job.id)
+    held = left.with_for_update(of=Job, key_share=True).cte()
+    following = update(Job).where(Job.id.in_(select(held)), *elsewhere).values(site=Host.site)
+    db.session.execute(following, execution_options={"synchronize_session": False})
 
 
 def submit(orders: Sequence[Order]) -> list[UUID]:

@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
-from flask import Response, jsonify, request, url_for
+from flask import Response, url_for
 from flask_smorest import Blueprint
 from marshmallow import Schema
 
-from provisioner.accounts.doors import View, principal, requires
+from provisioner.accounts.doors import View, requires
 from provisioner.accounts.policy import Right
 from provisioner.administrations import queries as administrations
 from provisioner.db import Json, transaction
-from provisioner.errors import DomainError
 from provisioner.instances.beginning import Outcome
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.schemas import meant
@@ -22,7 +21,8 @@ from provisioner.jobs.schemas import JobView
 from provisioner.listing import IN_QUERY, DryRunQuery, answered, page_of, taken
 from provisioner.paging import PageRequest
 from provisioner.requests import queries, service
-from provisioner.requests.idempotency import Answer, NoKey, key, once
+from provisioner.requests.answering import ACCEPTED, JOB_HEADERS, OK, once, sent
+from provisioner.requests.idempotency import Answer
 from provisioner.requests.schemas import (
     ActRequest,
     AskingHeaders,
@@ -44,19 +44,10 @@ from provisioner.requests.schemas import (
     UpdateRequest,
 )
 from provisioner.requests.service import Accepted, NewInstance, Selection
-from provisioner.web import PROBLEM, answer
 
 blp = Blueprint("requests_api", __name__, url_prefix="/api/v1", description="Asking for instances and for actions")
 
-ACCEPTED, OK = 202, 200
-FIRST_LOOK = "1"  # seconds after which it makes sense to ask how the job is
 REQUEST_HEADERS = {"Location": {"description": "The request.", "schema": {"type": "string"}}}
-JOB_HEADERS = {
-    "Location": {"description": "The job.", "schema": {"type": "string"}},
-    "Operation-Location": {"description": "The job.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds until the first look.", "schema": {"type": "integer"}},
-    "Idempotent-Replayed": {"description": "`true`: this is the answer of before.", "schema": {"type": "string"}},
-}
 
 
 def _accepting(body: type[Schema]) -> Callable[[View], View]:
@@ -226,8 +217,8 @@ def act_on_many(given: Json, wanted: Json, how: Json) -> Response:
     which = Selection(wanted.pop("app"), wanted.pop("instances", ()), None if where is None else meant(where))
     if how["dry_run"]:
         with transaction(dry_run=True):
-            return _sent(replace(_of_many(service.ask_many(which, **wanted).id), status=OK, location=None))
-    return _once(given, lambda: _of_many(service.ask_many(which, **wanted).id))
+            return sent(replace(_of_many(service.ask_many(which, **wanted).id), status=OK, location=None))
+    return once(given, lambda: _of_many(service.ask_many(which, **wanted).id))
 
 
 def _of_many(request_id: UUID) -> Answer:
@@ -243,18 +234,8 @@ def _of_many(request_id: UUID) -> Answer:
 def _asked(given: Json, how: Json, ask: Callable[[], Accepted | None]) -> Response:
     if how["dry_run"]:
         with transaction(dry_run=True):
-            return _sent(_planned(ask()))
-    return _once(given, lambda: _job(ask()))
-
-
-def _once(given: Json, act: Callable[[], Answer]) -> Response:
-    if given["key"] is None and principal().token_id:
-        raise NoKey
-    with transaction():
-        if given["key"] is None:
-            return _sent(act())
-        call = key(principal().account_id, given["key"], [request.path, request.get_json()])
-        return _sent(once(call, act, _refused))
+            return sent(_planned(ask()))
+    return once(given, lambda: _job(ask()))
 
 
 NOTHING_TO_DO = Answer(OK, {"unchanged": True})
@@ -271,21 +252,3 @@ def _job(accepted: Accepted | None) -> Answer:
         return NOTHING_TO_DO
     job_id = accepted.job.id
     return Answer(ACCEPTED, dict(JobView().dump(jobs.detail(job_id))), url_for("jobs_api.job", job_id=job_id))
-
-
-def _refused(error: DomainError) -> Answer:
-    refusal = answer(error)
-    return Answer(refusal.status_code, refusal.get_json())
-
-
-def _sent(given: Answer) -> Response:
-    response = jsonify(given.body)
-    response.status_code = given.status
-    if given.status not in {OK, ACCEPTED}:
-        response.content_type = PROBLEM
-    if given.location:
-        response.headers.update({"Location": given.location, "Operation-Location": given.location})
-        response.headers["Retry-After"] = FIRST_LOOK
-    if given.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response

@@ -178,6 +178,7 @@ def ask(
     instance = instances.held(instance_id)
     app = catalogue.app_by_id(instance.app_id)
     if action is Action.REMOVE:
+        Wish(app, action)  # refused here where the app does not offer it: a removal may begin with a suspension
         now = ending.begin(instance, days, reason)
         if now is None:
             return None
@@ -253,12 +254,12 @@ def _wish_for_many(app: str, action: Action, release: str | None) -> Wish:
     return _wish(catalogue.by_slug(app), action, release, background=STEPS[action].read_only)
 
 
-def remove_due() -> int:
+def remove_due(app: str) -> int:
     """Ask for the removal of what has outlived its grace period; how many there were. Others come at the next call."""
-    found = instance_queries.removable(AT_ONCE)
-    for app, ids in found.items():
-        ask_many(Selection(app, ids), Action.REMOVE, "The grace period is over.")
-    return sum(len(ids) for ids in found.values())
+    found = instance_queries.removable(app, AT_ONCE)
+    if found:
+        ask_many(Selection(app, found), Action.REMOVE, "The grace period is over.")
+    return len(found)
 
 
 def _decide(

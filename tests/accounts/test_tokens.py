@@ -126,6 +126,22 @@ def test_a_revoked_token_opens_nothing_any_more(signed_in: SignedIn, client: Fla
     assert browser.client.delete(address, headers=proof).status_code == 404
 
 
+def test_dry_runs_make_and_revoke_no_token(signed_in: SignedIn, client: FlaskClient) -> None:
+    browser = signed_in(Role.OPERATOR, username="amina")
+    token = issue("amina", Right.VIEW)
+    proof = {"X-CSRF-Token": browser.csrf_token()}
+    wanted = {"name": "script", "rights": ["view"]}
+
+    made = browser.client.post("/api/v1/me/tokens?dry_run=true", json=wanted, headers=proof)
+    revoked = browser.client.delete(f"/api/v1/me/tokens/{token.split('_')[1]}?dry_run=true", headers=proof)
+
+    assert (made.status_code, made.json["name"], "token" in made.json, revoked.status_code) == (
+        200, "script", False, 204,
+    )  # fmt: skip
+    assert me(client, token).status_code == 200
+    assert len(browser.get("/api/v1/me/tokens").json) == 1
+
+
 def test_nobody_revokes_the_token_of_somebody_else(signed_in: SignedIn, person: Person, client: FlaskClient) -> None:
     person(Role.VIEWER, username="amina")
     token = issue("amina", Right.VIEW)

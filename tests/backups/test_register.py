@@ -1,5 +1,6 @@
 """The register of backups, as requests and runs fill it, through the API."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from provisioner.accounts.policy import Role
 from provisioner.config import settings
 from provisioner.db import Json, db, transaction
+from provisioner.embedded.layout import Layout
 from provisioner.instances import variables
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
@@ -16,9 +18,18 @@ from provisioner.jobs import claiming
 from provisioner.jobs.lifecycle import End
 from provisioner.jobs.models import Job
 from tests import factories
+from tests.conftest import superuser
 from tests.factories import SITE, Api
+from tests.visitors import Visitor
 
 NIGHT = "2026-11-24T01:00:00Z"
+# Sixty more, taken between the oldest and the newest, and removed from the store since.
+EXPIRED = """
+    SET session_replication_role = replica;
+    INSERT INTO backup SELECT (jsonb_populate_record(backup, jsonb_build_object('id', gen_random_uuid(),
+        'job_id', gen_random_uuid(), 'taken_at', taken_at + number * interval '1 day', 'expired_at', now()))).*
+    FROM backup, generate_series(1, 60) AS number WHERE name = 'a/oldest.tar.age'
+"""
 
 
 @pytest.fixture
@@ -73,6 +84,22 @@ def test_backups_are_read_page_by_page_the_newest_first(app: Flask, instance: In
         ["a/1.tar.age"],
     ]
     assert second["next"] is None
+
+
+def test_all_that_the_store_holds_can_be_chosen_however_much_has_expired_since(
+    app: Flask, instance: Instance, layout: Layout
+) -> None:
+    backed_up(instance, "a/oldest.tar.age", "2026-01-01T01:00:00Z")
+    backed_up(instance, "a/newest.tar.age", "2026-11-01T01:00:00Z")
+    with superuser(layout, "test") as connection:
+        connection.execute(EXPIRED)
+
+    page = Visitor(app, Role.OPERATOR).get(f"/instances/{instance.id}").text
+
+    offered = re.search(r'<select[^>]*name="backup_id".*?</select>', page, re.DOTALL)
+    assert offered
+    kept = db.session.scalars(text("SELECT id FROM backup WHERE expired_at IS NULL ORDER BY taken_at DESC"))
+    assert re.findall(r'value="([\w-]{36})"', offered[0]) == [str(each) for each in kept]
 
 
 def test_a_backup_that_was_not_kept_is_not_in_the_register(app: Flask, instance: Instance) -> None:

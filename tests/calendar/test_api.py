@@ -171,11 +171,11 @@ def test_a_night_is_foreseen_by_the_hour(administrator: Api, instance: Instance)
     factories.instance(factories.administration(), release="1.0")
     administrator.post("/calendar/schedules", json=CHECKS)
 
-    foreseen = administrator.get("/calendar/preview?night=2026-11-24").json
+    foreseen = administrator.get("/calendar/preview?night=2030-11-24").json
 
     [sweep] = foreseen["sweeps"]
     assert (sweep["action"], sweep["app"], sweep["instances"]) == ("check", "complaints", 2)
-    assert (sweep["opens_at"], sweep["closes_at"]) == ("2026-11-25T01:00:00+00:00", "2026-11-25T05:00:00+00:00")
+    assert (sweep["opens_at"], sweep["closes_at"]) == ("2030-11-25T01:00:00+00:00", "2030-11-25T05:00:00+00:00")
     assert [hour["at"][11:16] for hour in sweep["hours"]] == ["01:00", "02:00", "03:00", "04:00"]
     assert sum(hour["instances"] for hour in sweep["hours"]) == 2
     assert sweep["opens_at"] <= sweep["first"] < sweep["last"] < sweep["closes_at"]
@@ -189,7 +189,7 @@ def test_a_foreseen_night_names_its_windows_and_who_is_left_out(administrator: A
     administrator.post("/calendar/schedules", json=CHECKS)
     frozen("census", ends=now() + 48 * HOUR)
 
-    foreseen = administrator.get("/calendar/preview").json
+    foreseen = administrator.get(f"/calendar/preview?night={now().date()}").json
 
     assert [freeze["reason"] for freeze in foreseen["freezes"]] == ["census"]
     assert foreseen["left_out"] == [{"action": "check", "app": "open-data"}]

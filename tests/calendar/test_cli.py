@@ -69,10 +69,10 @@ def test_a_night_is_foreseen(instance: Instance) -> None:
     run(*NIGHTLY)
     frozen("census")
 
-    foreseen = answered("preview", "--night", "2026-11-24")
+    foreseen = answered("preview", "--night", "2030-11-24")
 
     assert [sweep["instances"] for sweep in foreseen["sweeps"]] == [1]
-    assert "complaints" in run("preview")
+    assert "complaints" in run("preview", "--night", "2030-11-24")
     assert "census" in run("preview")
 
 

@@ -67,12 +67,16 @@ def test_a_repair_queues_the_ordinary_job_and_the_finding_is_decided(
     looked(host, report(instance, services={}))
     (finding,) = found()
 
-    answer = operator.post(f"/findings/{finding.id}/repair", json=WHY)
+    answer = operator.post(f"/findings/{finding.id}/repair", key="one", json=WHY)
 
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Operation-Location"] == answer.headers["Location"] == f"/api/v1/jobs/{answer.json['job_id']}"
     job = factories.job(answer.json["job_id"])
     assert (job.action, job.instance_id) == (Action.RECONFIGURE, instance.id)
     assert (answer.json["state"], answer.json["decision"], answer.json["decider"]) == ("settled", "repair", "Amina")
+    replayed = operator.post(f"/findings/{finding.id}/repair", key="one", json=WHY)
+    assert (replayed.status_code, replayed.json) == (202, answer.json)
+    assert replayed.headers["Idempotent-Replayed"] == "true"
     again = operator.post(f"/findings/{finding.id}/repair", json=WHY)
     assert (again.status_code, again.json["code"]) == (409, "finding-closed")
     assert "put in order" in sentence(_told("finding.repair"))
@@ -90,7 +94,10 @@ def test_a_dry_run_of_a_repair_leaves_nothing(host: Host, instance: Instance, op
     (finding,) = found()
     before = factories.row_counts()
 
-    assert operator.post(f"/findings/{finding.id}/repair?dry_run=true", json=WHY).json["state"] == "settled"
+    foreseen = operator.post(f"/findings/{finding.id}/repair?dry_run=true", key=None, json=WHY)
+
+    assert (foreseen.status_code, foreseen.json["state"], "Location" in foreseen.headers) == (200, "settled", False)
+    assert operator.post(f"/findings/{finding.id}/repair", key=None, json=WHY).json["code"] == "idempotency-key-missing"
 
     assert factories.row_counts() == before
     assert len(found()) == 1

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from provisioner.audit.models import AuditEvent
 from provisioner.db import db, transaction
@@ -17,7 +16,7 @@ from provisioner.hosts.service import Registration
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from tests import factories
-from tests.findings.looks import begun, found, kinds, looked, report
+from tests.findings.looks import begun, found, kinds, looked, report, time_passes
 
 
 def test_a_host_in_order_has_no_findings_and_its_facts_are_known(host: Host, instance: Instance) -> None:
@@ -123,9 +122,9 @@ def test_a_look_that_failed_leaves_the_findings_and_says_why(host: Host, instanc
 def test_a_host_is_looked_at_by_one_worker_at_a_time_and_again_if_that_one_dies(host: Host) -> None:
     look = begun(host)
     with transaction():
-        assert service.begin([factories.SITE]) is None
-    with transaction() as session:
-        session.execute(text("UPDATE survey SET due_at = clock_timestamp()"))
+        service.look_now(host.name)
+        assert (service.begin([factories.SITE]), queries.due_sites()) == (None, [])
+    time_passes()
 
     again = begun(host)
 

@@ -7,13 +7,18 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from provisioner.accounts.sign_in import FAILURES_OF_AN_ADDRESS
-from provisioner.audit.models import AuditEvent
+from provisioner.audit.models import AuditChange, AuditEvent
 from provisioner.db import db, transaction
-from provisioner.handovers import service
+from provisioner.handovers import queries, service
+from provisioner.handovers.lifecycle import HandoverState
+from provisioner.instances import secrets
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
+from provisioner.jobs.lifecycle import End
+from provisioner.paging import PageRequest
 from provisioner.presentation import LANGUAGES
 from tests import factories
+from tests.factories import Api
 from tests.threads import in_threads
 
 from .conftest import Receiver, changed, made
@@ -127,14 +132,32 @@ def test_opening_is_kept_in_the_audit_with_the_address_and_without_secret_or_tok
     assert not [word for word in (value, link.rpartition("/")[2]) if word in kept]
 
 
-def test_a_link_shows_the_secret_that_is_in_place_when_it_is_opened(
-    instance: Instance, value: str, receiver: Receiver
+def test_a_link_ends_with_the_secret_that_it_was_made_for(
+    instance: Instance, api: Api, value: str, receiver: Receiver
 ) -> None:
     link = made(instance)
     factories.asked_to(Action.ROTATE, instance.id)
+    assert queries.of_instance(instance.id, PageRequest()).rows[0].state == HandoverState.OPEN
     factories.carried_out()
+    renewed = secrets.opened([instance.id])[instance.id].secrets["admin_password"]
 
-    assert (value in receiver.open(link).text) is False
+    refused = receiver.open(link)
+
+    assert (refused.status_code, renewed == value, renewed in refused.text) == (404, False, False)
+    assert "does not work any more" in refused.text
+    [listed] = api.get(f"/instances/{instance.id}/handovers").json["items"]
+    assert listed["state"] == "revoked"
+    kept = select(AuditChange).where(AuditChange.table_name == "handover", AuditChange.operation == "UPDATE")
+    assert db.session.scalars(kept).one().after["revoked_at"]
+    assert renewed in receiver.open(made(instance)).text
+
+
+def test_a_rotation_that_fails_leaves_the_link(instance: Instance, value: str, receiver: Receiver) -> None:
+    link = made(instance)
+    factories.asked_to(Action.ROTATE, instance.id)
+    factories.carried_out(End.FAILED, {"health": "healthy", "active_version": "1.0", "secrets": "previous"})
+
+    assert value in receiver.open(link).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

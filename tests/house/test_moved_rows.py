@@ -66,6 +66,20 @@ DRAINED = """
     SELECT 'amina', 'cli', 'host.drain', 'host', id::text, reason, 'done'
     FROM host, (VALUES ('first'), ('again')) AS said (reason) WHERE name = 'drained';
 """
+# Three instances with a date of removal: one serves, one waits for its suspension, one is suspended; and one without.
+TO_BE_REMOVED = """
+    SET session_replication_role = replica;
+    INSERT INTO instance (id, short_id, administration_id, app_id, environment, host_id, hostname, address, state,
+        desired_release_id, applied_release_id, settings, health, version, removal_due_at)
+    SELECT id, short_id, id, id, 'production', id, short_id, short_id, state, id, id, '{}', 'healthy', 1, due
+    FROM (SELECT gen_random_uuid() AS id, * FROM (VALUES
+        ('serves0000', 'active', now()), ('waits00000', 'active', now()), ('suspended0', 'suspended', now()),
+        ('other00000', 'active', NULL)) AS wanted (short_id, state, due)) AS each;
+    INSERT INTO job (id, instance_id, administration_id, request_id, action, release_id, digest, site, state,
+        retry_safe, attempt, max_attempts, timeout, report, events_emitted, events_stored, app_id, host_id)
+    SELECT gen_random_uuid(), id, id, id, 'suspend', id, 'd', 'here', 'queued', false, 0, 3, 60, '{}', 0, 0, id, id
+    FROM instance WHERE short_id = 'waits00000';
+"""
 
 
 @pytest.fixture
@@ -137,3 +151,15 @@ def test_hosts_that_are_being_drained_are_emptied_on_behalf_of_whoever_drained_t
             "SELECT name, reason, on_behalf_of FROM emptying JOIN host ON host.id = host_id ORDER BY name"
         ).fetchall()
     assert wishes == [("drained", "again", "amina"), ("silent", "The server shall be empty.", None)]
+
+
+def test_what_serves_and_is_not_about_to_be_suspended_waits_for_no_removal(before: Before) -> None:
+    layout = before("0020", TO_BE_REMOVED)
+
+    upgrade(layout, "0021")
+
+    with psycopg.connect(url(layout, APPLICATION)) as application:
+        due = application.execute(
+            "SELECT short_id FROM instance WHERE removal_due_at IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    assert due == [("suspended0",), ("waits00000",)]

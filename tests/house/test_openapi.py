@@ -64,6 +64,16 @@ def test_whoever_asks_for_an_action_is_told_about_the_key_and_the_dry_run(descri
     assert set(asked["responses"]["202"]["headers"]) >= {"Location", "Operation-Location", "Retry-After"}
 
 
+def test_every_write_takes_a_dry_run(described: dict[str, Any]) -> None:
+    without = {
+        name
+        for name, operation in operations(described).items()
+        if name[0] != "get" and "dry_run" not in {each.get("name") for each in operation.get("parameters", ())}
+    }
+
+    assert without == set()
+
+
 def test_callers_are_told_how_to_say_who_they_are(described: dict[str, Any]) -> None:
     assert described["security"] == [{"token": []}]
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"

@@ -119,13 +119,13 @@ def test_an_instance_is_removed_after_its_grace_period_and_a_certificate_says_wh
     short_id = instance.short_id
     done(api, instance, "remove", NOTICED, days=10)
     suspended = now(instance)
-    early = (suspended.state, suspended.removal_due_at is not None, requests.remove_due())
+    early = (suspended.state, suspended.removal_due_at is not None, requests.remove_due("complaints"))
     time_passes(instance, 10)
     with transaction():
-        asked = requests.remove_due()
+        asked = requests.remove_due("complaints")
     factories.carried_out(report={**ERASED, **LAST})
     shown = api.get(f"/instances/{instance.id}/certificate").json
-    later = requests.remove_due()
+    later = requests.remove_due("complaints")
 
     assert early == (State.SUSPENDED, True, 0)
     assert (asked, later) == (1, 0)
@@ -166,11 +166,11 @@ def test_a_legal_hold_stops_the_removal_until_it_is_lifted(api: Api, instance: I
     done(api, instance, "remove", NOTICED, days=1)
     api.post(f"/instances/{instance.id}/legal-hold", json={"reason": "court case 12/2026"})
     time_passes(instance, 2)
-    held = requests.remove_due()
+    held = requests.remove_due("complaints")
     refused = asks(api, instance, "remove", days=0)
     api.post(f"/instances/{instance.id}/legal-hold/lift", json={"reason": "judged"})
     with transaction():
-        asked = requests.remove_due()
+        asked = requests.remove_due("complaints")
 
     assert (held, asked) == (0, 1)
     assert (refused.status_code, refused.json["code"]) == (409, "legal-hold")
@@ -183,11 +183,11 @@ def test_a_removal_that_could_not_begin_is_tried_again_a_day_later_and_not_at_on
     done(api, instance, "remove", NOTICED, days=1)
     time_passes(instance, 1)
     with transaction():
-        requests.remove_due()
+        requests.remove_due("complaints")
     state = factories.concluded(factories.claimed(), End.FAILED, touched=False)
 
     assert state is JobState.FAILED
-    assert requests.remove_due() == 0
+    assert requests.remove_due("complaints") == 0
     assert now(instance).state is State.SUSPENDED
 
 
