@@ -9,6 +9,7 @@ from provisioner.db import Json
 
 LONGEST = 2000  # characters of a URL
 MOST_BYTES = 2**63 - 1
+YEARS = range(2000, 3000)  # beyond some of these the database gives back what Python cannot hold
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -47,14 +48,15 @@ def _kept(backup: Json, name: str) -> Kept:
         raise Odd
     if not (type(size) is int and 0 <= size <= MOST_BYTES and isinstance(total, str) and SHA256.fullmatch(total)):
         raise Odd
-    return Kept(name, store, size, total, _moment(backup.get("taken_at")))
-
-
-def _moment(text: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise Odd from None
-    if moment.tzinfo is None:
+    if (taken_at := moment(backup.get("taken_at"))) is None:
         raise Odd
-    return moment
+    return Kept(name, store, size, total, taken_at)
+
+
+def moment(said: object) -> datetime | None:
+    """None for what is no moment with a zone, or none that a server of ours has seen."""
+    try:
+        found = datetime.fromisoformat(str(said))
+    except ValueError:
+        return None
+    return found if found.tzinfo and found.year in YEARS else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from provisioner.backups.service import name_of
-from provisioner.backups.told import Odd, Told, told
+from provisioner.backups.told import Odd, Told, moment, told
 from provisioner.db import Json
 from provisioner.instances.lifecycle import STEPS, Action, Health
 from provisioner.instances.models import Instance
@@ -35,16 +35,7 @@ def learn(instance: Instance, report: Json, now: datetime) -> None:
         healthy = report["health"] == Health.HEALTHY
         instance.health = Health.HEALTHY if healthy else Health.UNHEALTHY
         instance.health_at = now
-    used = _moment(report.get("last_used"))
+    used = moment(report.get("last_used"))
     # A server that it has come to knows of no use elsewhere.
     if used and (instance.last_used_at is None or instance.last_used_at < used):
         instance.last_used_at = used
-
-
-def _moment(told: object) -> datetime | None:
-    """None for what is no moment with a zone: it comes from a server."""
-    try:
-        moment = datetime.fromisoformat(str(told))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -73,6 +73,7 @@ FORGED = [
     {"sha256": "AB"},
     {"taken_at": "yesterday"},
     {"taken_at": "2026-11-24T01:00:00"},
+    {"taken_at": "0001-01-01T00:00:00+14:00"},
 ]
 
 

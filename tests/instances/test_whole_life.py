@@ -151,7 +151,11 @@ def test_a_removal_without_grace_begins_when_the_instance_is_suspended(api: Api,
     assert now(instance).state is State.REMOVED
 
 
-@pytest.mark.parametrize("told", ["", None, "yesterday", "2026-01-02T03:04:05", "2025-12-31T00:00:00+00:00"])
+LATER_THAN_EVER = "9999-12-31T23:59:59-14:00"
+NO_LATER_USE = ["", None, "yesterday", "2026-01-02T03:04:05", "2025-12-31T00:00:00+00:00", LATER_THAN_EVER]
+
+
+@pytest.mark.parametrize("told", NO_LATER_USE)
 def test_a_check_tells_when_an_instance_was_last_used_and_never_unlearns_it(
     api: Api, instance: Instance, told: str | None
 ) -> None:
