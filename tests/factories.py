@@ -160,6 +160,13 @@ def carried_out(end: End = End.SUCCEEDED, report: Json | None = None) -> JobStat
     return concluded(claimed(), end, report={"health": "healthy"} if report is None else report)
 
 
+def stored(job: Job, taken_at: str = "2026-11-24T01:00:00Z", expired: Sequence[str] = ()) -> Json:
+    """What a run of the job reports that has kept a backup, and removed others."""
+    short_id = db.session.get_one(Instance, job.instance_id).short_id
+    kept = {"name": f"{short_id}/{job.id}.tar.age", "store": "file:///s", "version": "1.0", "bytes": 9}
+    return {"backup": {**kept, "sha256": "ab" * 32, "taken_at": taken_at}, "expired": list(expired)}
+
+
 def reaped() -> int:
     """One step of the reaper, after every worker has been silent for too long; how many jobs it moved."""
     past = "UPDATE job SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"

@@ -29,6 +29,7 @@ FLUSH_AFTER, FLUSH_LATEST = 0.02, 0.25  # seconds between the end of one flush a
 FLUSH_SHARE, FLUSH_SHARE_OF_MANY = 10, 40
 FLUSH_AT = 500  # events
 LOOK = 1.0  # seconds
+QUIET = 30.0  # seconds without a word, after which nobody hopes any more that a run in which nothing is done will end
 LAST_WORDS = 60.0  # seconds in which a run that has ended has its last events stored
 KILLED = frozenset({End.CANCELLED, End.DEADLINE, End.BROKEN, End.OUT_OF_MEMORY})  # where the run did not see the end
 MOST, NAMED, BRIEF = 50, ("name", "command"), 200  # processes of a stopped run that are kept, and characters of each
@@ -56,7 +57,7 @@ class Follower:
         self._open = list(self._parts)  # those of which the end is not written yet
         self._asking: list[Part] = []  # whose turn has come and is not written yet
         self._proven = proven
-        self._flushed = self._beaten = self._looked = time.monotonic()
+        self._flushed = self._beaten = self._looked = self._heard = time.monotonic()
         self._rest = FLUSH_AFTER
         self._share = FLUSH_SHARE if len(batch.claims) == 1 else FLUSH_SHARE_OF_MANY
         self._over = False
@@ -118,6 +119,7 @@ class Follower:
         return part.outcome(touched=touched)
 
     def _take(self, message: dict[str, Any]) -> None:
+        self._heard = time.monotonic()
         if "end" in message:
             self._parts.end(message, self._order.servers)
             self._over = True
@@ -223,9 +225,17 @@ class Follower:
         beat = beats[part.claim.job_id]
         if beat.cancel_requested:
             part.ending = End.CANCELLED
-        elif beat.past_deadline:
+        elif beat.past_deadline and not self._may_be_through(part):
             part.ending = self._parts.too_late(part)
         return part.ending is not None
+
+    def _may_be_through(self, part: Part) -> bool:
+        """Whether nothing is done on its instance while the run goes on, which tells at its end how that ended there.
+
+        If there is more to do it is asked again, and then something is done.
+        """
+        busy = self._parts.busy
+        return part.begun and part.name not in busy and (bool(busy) or time.monotonic() - self._heard < QUIET)
 
     def _stop_all(self) -> None:
         """Kill it all, and keep what that was: people want to know before they decide how it goes on."""

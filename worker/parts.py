@@ -65,6 +65,11 @@ class Parts:
         """How many events are not stored yet."""
         return sum(len(part.waiting) for part in self._parts.values())
 
+    @property
+    def busy(self) -> set[str]:
+        """Hosts on which something is done, but for those that have been stopped."""
+        return {host for host in self.progress.underway if host not in self._parts or self._parts[host].end is None}
+
     def hear(self, event: Event) -> None:
         """An event of an instance belongs to its job; what the run does for all of them, to each."""
         event = replace(event, host=instance_of(event.host))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from http.client import HTTPException
-from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import HTTPHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.unix_rpc import UnixConnection
+from ansible.module_utils.tenant import TENANT, Tenant
 
 DOCUMENTATION = r"""
 module: instance_health
@@ -20,6 +20,8 @@ short_description: See whether an instance serves what it should
 description:
   - Asks for a page until it answers with every expected text and the expected release, or until the time is over.
   - A text counts only where a reader sees it, so a name that got into the page as markup is not found.
+  - Nothing but the service is asked, and no longer than a few seconds for each page. A redirection is followed only
+    where it stays at the address.
 options:
   address:
     description: Where the service listens, without a trailing slash; or where people reach it, if it has a socket.
@@ -28,6 +30,11 @@ options:
   socket:
     description: The unix socket that it listens on, if it has one.
     type: path
+  tenant:
+    description:
+      - The unix user that the instance runs as, as in M(instance_files), if it has one. It is this user who connects to
+        the socket, for the instance could have put a link to another one in its place.
+    type: dict
   page:
     description: Path of the page that shows the texts.
     type: str
@@ -85,12 +92,12 @@ prov_report:
   returned: always
 """
 
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
-
 PAUSE = 0.1
-ASK_SECONDS = 5
+ASK_SECONDS = 5  # for a page, with all that leads to it
+MOST_STEPS = 5
+REDIRECTED = {301, 302, 303, 307, 308}
 LARGEST_PAGE = 1_000_000
+LONGEST_VERSION = 100
 
 
 class Reader(HTMLParser):
@@ -115,40 +122,48 @@ def visible(page: str) -> str:
     return plain("".join(reader.seen))
 
 
-class OverSocket(HTTPHandler):
-    """Asks whoever listens on the socket, whatever host the address names."""
+class Hurried(socket.socket):
+    """Gives up at a moment, however often a little comes until then."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
+    until = 0.0
 
-    def http_open(self, wanted: Request) -> HTTPResponse:
-        return self.do_open(lambda *_, **__: UnixConnection(self.path), wanted)  # type: ignore[arg-type]
-
-
-def opener_of(socket: str | None) -> OpenerDirector:
-    return build_opener(ProxyHandler({}), *([OverSocket(socket)] if socket else []))
+    def recv_into(self, *given: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+        return super().recv_into(*given)
 
 
-def fetch(opener: OpenerDirector, address: str, status: int) -> str:
-    """The page, if it answers with this status; else HTTPError, or OSError for another success."""
-    try:
-        answer = opener.open(address, timeout=ASK_SECONDS)
-    except HTTPError as refusal:
-        if refusal.code != status:
-            raise
-        answer = refusal
-    with answer:
-        body: bytes = answer.read(LARGEST_PAGE)
-    if answer.status != status:
-        raise OSError(f"it answers {answer.status}")
-    return body.decode("utf-8", errors="replace")
+class Connection(HTTPConnection):
+    """To the host and port of the address; or as the tenant to whoever listens on the socket."""
+
+    def __init__(self, address: str, path: str | None, tenant: Tenant, until: float) -> None:
+        parts = urlsplit(address)
+        super().__init__(parts.hostname or "", parts.port)
+        self._path, self._tenant, self._until = path, tenant, until
+
+    def connect(self) -> None:
+        if self._path:
+            self.sock = Hurried(socket.AF_UNIX)
+            self.sock.settimeout(ASK_SECONDS)
+            with self._tenant.acting():
+                self.sock.connect(self._path)
+        else:
+            connected = socket.create_connection((self.host, self.port), ASK_SECONDS)
+            self.sock = Hurried(fileno=connected.detach())
+        self.sock.until = self._until
+
+
+class Other(Exception):
+    """It answers, but not with this page."""
 
 
 @dataclass(frozen=True)
 class Expected:
     address: str
     socket: str | None
+    tenant: Tenant
     page: str
     status: int
     texts: list[str]
@@ -158,18 +173,41 @@ class Expected:
 
     def look(self) -> tuple[str, str]:
         """The release that is served and what is wrong, each empty if unknown or nothing."""
-        opener = opener_of(self.socket)
         try:
-            page = visible(fetch(opener, self.address + self.page, self.status))
-            told = re.search(self.version_pattern, fetch(opener, self.address + self.version_page, self.status))
-        except HTTPError as answer:
-            return "", f"{answer.url} answers {answer.code}"
-        except (OSError, HTTPException) as problem:
+            page = visible(self._fetch(self.page))
+            told = re.search(self.version_pattern, self._fetch(self.version_page))
+        except Other as other:
+            return "", str(other)
+        except (OSError, HTTPException, ValueError, KeyError) as problem:  # KeyError: no such user
             return "", f"{self.address} does not answer: {problem}"
-        served = told[1] if told else ""
+        served = told[1][:LONGEST_VERSION] if told else ""
         if missing := [text for text in self.texts if plain(text) not in page]:
             return served, f"{self.page} does not show: {', '.join(missing)}"
         return served, "" if served == self.version else f"it serves release {served or 'unknown'}, not {self.version}"
+
+    def _fetch(self, page: str) -> str:
+        """The page, if it answers with this status; else Other."""
+        until, url = time.monotonic() + ASK_SECONDS, self.address + page
+        for _ in range(MOST_STEPS):
+            code, onward, body = self._ask(url, until)
+            if code == self.status:
+                return body.decode("utf-8", errors="replace")
+            url = urljoin(url, onward)
+            if code not in REDIRECTED or urlsplit(url)[:2] != urlsplit(self.address)[:2]:
+                break
+        raise Other(f"{self.address}{page} answers {code}")
+
+    def _ask(self, url: str, until: float) -> tuple[int, str, bytes]:
+        """Status, where it leads to instead, and content."""
+        connection = Connection(self.address, self.socket, self.tenant, until)
+        try:
+            parts = urlsplit(url)
+            wanted = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", wanted, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get("Location", ""), answer.read(LARGEST_PAGE)
+        finally:
+            connection.close()
 
     def wait(self, timeout: float) -> tuple[str, str]:
         deadline = time.monotonic() + timeout
@@ -185,6 +223,7 @@ def main() -> None:
         argument_spec={
             "address": {"type": "str", "required": True},
             "socket": {"type": "path"},
+            "tenant": TENANT,
             "page": {"type": "str", "default": "/"},
             "status": {"type": "int", "default": 200},
             "texts": {"type": "list", "elements": "str", "default": []},
@@ -197,7 +236,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given = dict(module.params)
+    given = {**module.params, "tenant": Tenant.of(module.params["tenant"])}
     timeout, required, report = given.pop("timeout"), given.pop("required"), given.pop("report")
     served, wrong = Expected(**given).wait(timeout)
     report = {**report, "health": "unhealthy" if wrong else "healthy", "active_version": served, "cause": wrong}

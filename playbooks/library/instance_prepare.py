@@ -17,6 +17,8 @@ description:
   - Runs a script of the app with the runtime of the release, in the folder of the instance, with a plain environment.
   - The script reads a JSON object with its secrets from standard input. Its last line of output is a JSON object with
     C(changed) and, if it likes, C(report), facts for the inventory. It must do nothing when there is nothing to do.
+  - Whoever took over the instance may have written the script, so only the named facts are passed on, and of those only
+    short texts, numbers and truth values.
 options:
   python:
     description: The interpreter of the runtime.
@@ -34,6 +36,11 @@ options:
     description: What the script reads from standard input; never on a command line, never kept.
     type: dict
     default: {}
+  facts:
+    description: Names of the facts that the script may report.
+    type: list
+    elements: str
+    default: []
   tenant:
     description: The unix user that the instance runs as, as in M(instance_files), if it has one.
     type: dict
@@ -48,14 +55,17 @@ EXAMPLES = r"""
     folder: /srv/provisioner/instances/a1b2c3d4e5
     secrets:
       admin_password: "{{ secrets.admin_password }}"
+    facts: [schema_version]
 """
 
 RETURN = r"""
 prov_report:
-  description: Facts that the script reported.
+  description: Those of the named facts that the script reported.
   type: dict
   returned: when the script ran
 """
+
+LONGEST = 200  # characters of a fact
 
 
 def run(params: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -72,6 +82,19 @@ def run(params: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     )
 
 
+def told(output: str, names: list[str]) -> tuple[bool, dict[str, Any]]:
+    """Whether something is different, and the facts; ValueError if the last line is none that a script should print."""
+    answer = json.loads(output.strip().rpartition("\n")[2])
+    match answer:
+        case {"changed": bool(changed), **rest} if isinstance(report := rest.get("report", {}), dict):
+            return changed, {name: report[name] for name in names if _is_fact(report.get(name))}
+    raise ValueError("the last line of its script does not tell whether it changed anything")
+
+
+def _is_fact(value: Any) -> bool:
+    return isinstance(value, int | float | str) and len(str(value)) <= LONGEST
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -79,6 +102,7 @@ def main() -> None:
             "script": {"type": "path", "required": True},
             "folder": {"type": "path", "required": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "facts": {"type": "list", "elements": "str", "default": []},
             "tenant": TENANT,
         },
         supports_check_mode=True,
@@ -87,12 +111,12 @@ def main() -> None:
         module.exit_json(changed=False, skipped=True, msg="Only the script itself can tell, and it is not run to look.")
     try:
         done = run(module.params)
-        answer = json.loads(done.stdout.strip().rpartition("\n")[2]) if done.returncode == 0 else {}
+        changed, facts = told(done.stdout, module.params["facts"]) if done.returncode == 0 else (False, {})
     except (OSError, ValueError) as problem:
         module.fail_json(msg=f"The data of the instance could not be prepared: {problem}")
     if done.returncode:
         module.fail_json(msg=f"The data of the instance could not be prepared.\n{done.stderr.strip()[-4000:]}")
-    module.exit_json(changed=answer["changed"], prov_report=answer.get("report", {}))
+    module.exit_json(changed=changed, prov_report=facts)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,9 @@ class Store:
         self._files, self._root = fsspec.core.url_to_fs(url, **options)
 
     def path(self, name: str) -> str:
+        """Below the root: a name that leads elsewhere is a ValueError."""
+        if not name.isprintable() or {"", ".", ".."} & set(name.split("/")):
+            raise ValueError(f"{name!r} is no name in a store")
         return f"{self._root}/{name}"
 
     def sum_of(self, name: str) -> str | None:

@@ -1,34 +1,34 @@
 """The register of backups follows what runs report; nothing else adds to it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from provisioner.audit import service as audit
 from provisioner.backups import keys
 from provisioner.backups.models import Backup
+from provisioner.backups.told import Kept
 from provisioner.config import settings
 from provisioner.db import Json, db, one_of
 from provisioner.hosts.models import Host
 from provisioner.jobs.models import Job
 
 
-def keep(job: Job, release_id: UUID, told: Json) -> None:
-    """Enter the backup that a job has put into the store and read back from it; once, however often it is told."""
-    backup = Backup(
-        id=uuid4(),
-        instance_id=job.instance_id,
-        job_id=job.id,
-        release_id=release_id,
-        name=told["name"],
-        store=told["store"],
-        bytes=told["bytes"],
-        sha256=told["sha256"],
-        taken_at=datetime.fromisoformat(told["taken_at"]),
-    )
-    db.session.add(backup)
+def name_of(short_id: str, job_id: UUID) -> str:
+    """How the role `archive` calls the backup of a job on this instance."""
+    return f"{short_id}/{job_id}.tar.age"
+
+
+def keep(job: Job, release_id: UUID, kept: Kept) -> None:
+    """Enter the backup that a job has put into the store; another attempt of the job has put its own in that place."""
+    backup = db.session.scalar(select(Backup).where(Backup.job_id == job.id))
+    if backup is None:
+        backup = Backup(id=uuid4(), instance_id=job.instance_id, job_id=job.id)
+        db.session.add(backup)
+    backup.release_id, backup.expired_at = release_id, None
+    for part, value in vars(kept).items():
+        setattr(backup, part, value)
     db.session.flush()
     _record("backup.keep", job, backup.id, {"name": backup.name, "bytes": backup.bytes, "sha256": backup.sha256})
 

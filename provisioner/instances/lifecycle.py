@@ -96,7 +96,7 @@ def may_be_asked(action: Action, state: State) -> bool:
 def is_known(action: Action, *, failed: bool, serving: bool) -> bool:
     """Whether it is certain what an unsuccessful action left behind.
 
-    `failed`: its playbook came to its own end, so that it could clean up; `serving`: it reported that the release of
-    before serves again. A first provisioning that failed has nothing to lose and is kept as it is.
+    `failed`: its playbook came to its own end, so that it could clean up; `serving`: it did, and reported that the
+    release of before serves again. A first provisioning that failed has nothing to lose and is kept as it is.
     """
     return STEPS[action].read_only or serving or (failed and STEPS[action].on_failure is not None)

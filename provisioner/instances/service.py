@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from provisioner.administrations.models import Administration
 from provisioner.audit import service as audit
 from provisioner.backups import service as backups
+from provisioner.backups.told import Told
 from provisioner.catalogue import parameters
 from provisioner.catalogue.models import App, Release
 from provisioner.db import Json, db
@@ -196,15 +197,17 @@ def _end(job: Job, instance: Instance, outcome: Outcome, now: datetime) -> JobSt
     person must look.
     """
     action = Action(job.action)
+    outcome, told = learning.heard(instance, job, outcome)
     # What an earlier attempt left behind is known only if the action may be repeated without harm.
     untouched = not outcome.touched and (not job.touched or job.retry_safe)
-    # Successes, which are many, need not ask the database for this: each question costs as much as the rest.
-    serving = outcome.end is not End.SUCCEEDED and _serves_as_before(instance, action, outcome.report)
+    # What is healthy before the playbook has come to its end may be the new release as well as that of before.
+    serving = outcome.end is End.FAILED and _serves_as_before(instance, action, outcome.report)
     known = untouched or is_known(action, failed=outcome.end is End.FAILED, serving=serving)
     repeatable = untouched or job.retry_safe
     state = attempts.conclude(job, outcome, known=known, repeatable=repeatable, now=now)
     if not STEPS[action].on_a_copy:
         learning.learn(instance, outcome.report, now)
+    _enter(instance, job, told)
     _settle(instance, job, state)
     return state
 
@@ -221,8 +224,8 @@ def _settle(instance: Instance, job: Job, state: JobState, reason: str | None = 
     if _stays(action, state):
         ending.call_off(instance, reason)
     _keep_digest(instance, job, state, resolved=reason is not None)
-    if state is JobState.SUCCEEDED and reason is None:
-        _remember(instance, job, action)
+    if action is Action.DRILL and state is JobState.SUCCEEDED and reason is None and job.backup_id:
+        backups.prove(job, job.backup_id)
 
 
 def _stays(action: Action, state: JobState) -> bool:
@@ -232,13 +235,12 @@ def _stays(action: Action, state: JobState) -> bool:
     return action is Action.SUSPEND and state in {JobState.FAILED, JobState.CANCELLED, JobState.TIMED_OUT}
 
 
-def _remember(instance: Instance, job: Job, action: Action) -> None:
-    """What a run has done beside the instance: backups that it kept or proved."""
-    if "backup" in job.report and "name" in job.report["backup"]:
-        backups.keep(job, instance.applied_release_id or job.release_id, job.report["backup"])
-        backups.expire(job, job.report["expired"])
-    if action is Action.DRILL and job.backup_id:
-        backups.prove(job, job.backup_id)
+def _enter(instance: Instance, job: Job, told: Told) -> None:
+    """What is in the store and what has left it is known however the attempt ended."""
+    if told.kept:
+        backups.keep(job, instance.applied_release_id or job.release_id, told.kept)
+    if told.expired:
+        backups.expire(job, told.expired)
 
 
 def _wish_no_more(instance: Instance) -> None:

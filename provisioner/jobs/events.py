@@ -21,6 +21,7 @@ from provisioner.jobs.models import Job, JobEvent
 from provisioner.jobs.news import CHANNEL
 
 CAP = 64 * 1024  # characters of one text that are kept
+LARGEST = 2**63  # whole numbers are smaller
 MOST = 192 * 1024  # bytes of one result that are kept
 NAME = 300  # characters of the name of a play, role, task, module or host
 FIELDS = 20  # of a result that is too long to be kept as it is
@@ -72,9 +73,14 @@ def printable(said: Any) -> Any:
         return {printable(key): printable(value) for key, value in said.items()}
     if isinstance(said, list):
         return [printable(value) for value in said]
-    if isinstance(said, float) and not math.isfinite(said):
-        return str(said)  # JSON as the database has it knows no such numbers
+    if isinstance(said, int | float) and not _is_common(said):
+        return str(said)
     return _cut(UNPRINTABLE.sub("", said), CAP) if isinstance(said, str) else said
+
+
+def _is_common(number: float) -> bool:
+    """Whether it is one in the JSON of everybody: of the database, and of who has 64 bits for it."""
+    return math.isfinite(number) if isinstance(number, float) else -LARGEST <= number < LARGEST
 
 
 def _cut(said: str, most: int) -> str:

@@ -9,14 +9,13 @@ from sqlalchemy import text
 
 from provisioner.accounts.policy import Role
 from provisioner.config import settings
-from provisioner.db import Json, db, transaction
+from provisioner.db import db, transaction
 from provisioner.embedded.layout import Layout
 from provisioner.instances import variables
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
 from provisioner.jobs import claiming
 from provisioner.jobs.lifecycle import End
-from provisioner.jobs.models import Job
 from tests import factories
 from tests.conftest import superuser
 from tests.factories import SITE, Api
@@ -28,7 +27,7 @@ EXPIRED = """
     SET session_replication_role = replica;
     INSERT INTO backup SELECT (jsonb_populate_record(backup, jsonb_build_object('id', gen_random_uuid(),
         'job_id', gen_random_uuid(), 'taken_at', taken_at + number * interval '1 day', 'expired_at', now()))).*
-    FROM backup, generate_series(1, 60) AS number WHERE name = 'a/oldest.tar.age'
+    FROM backup, generate_series(1, 60) AS number WHERE taken_at = (SELECT min(taken_at) FROM backup)
 """
 
 
@@ -39,16 +38,12 @@ def instance(app: Flask) -> Instance:
     return factories.instance(factories.administration(), release="1.0")
 
 
-def told(name: str, taken_at: str, expired: tuple[str, ...] = ()) -> Json:
-    """What a run reports that has kept a backup."""
-    kept = {"name": name, "store": "file:///s", "version": "1.0", "bytes": 9, "sha256": "ab", "taken_at": taken_at}
-    return {"backup": kept, "expired": list(expired)}
-
-
-def backed_up(instance: Instance, name: str, taken_at: str = NIGHT) -> Job:
+def backed_up(instance: Instance, taken_at: str = NIGHT) -> str:
+    """The name of the backup that is kept now."""
     job = factories.asked_to(Action.BACK_UP, instance.id)
-    factories.carried_out(report=told(name, taken_at))
-    return job
+    report = factories.stored(job, taken_at)
+    factories.carried_out(report=report)
+    return str(report["backup"]["name"])
 
 
 def order(instance: Instance) -> variables.RunOrder:
@@ -62,26 +57,26 @@ def order(instance: Instance) -> variables.RunOrder:
 def test_a_backup_is_in_the_register_once_it_is_in_the_store(app: Flask, instance: Instance) -> None:
     api = Api(app, Role.VIEWER)
     before = api.get(f"/instances/{instance.id}/backups").json["items"]
-    job = backed_up(instance, "a/1.tar.age")
+    name = backed_up(instance)
     [kept] = api.get(f"/instances/{instance.id}/backups").json["items"]
     shown = api.get(f"/instances/{instance.id}").json
 
     assert before == []
-    assert (kept["name"], kept["job_id"], kept["version"], kept["bytes"]) == ("a/1.tar.age", str(job.id), "1.0", 9)
+    assert (kept["name"], kept["version"], kept["bytes"]) == (name, "1.0", 9)
+    assert name == f"{instance.short_id}/{kept['job_id']}.tar.age"
     assert (kept["proven_at"], kept["expired_at"]) == (None, None)
     assert (shown["backed_up_at"][:19], shown["proven_at"]) == ("2026-11-24T01:00:00", None)
 
 
 def test_backups_are_read_page_by_page_the_newest_first(app: Flask, instance: Instance) -> None:
-    for day in (1, 3, 2):
-        backed_up(instance, f"a/{day}.tar.age", f"2026-11-0{day}T01:00:00Z")
+    names = {day: backed_up(instance, f"2026-11-0{day}T01:00:00Z") for day in (1, 3, 2)}
     api, address = Api(app, Role.VIEWER), f"/instances/{instance.id}/backups?page_size=2"
     first = api.get(address).json
     second = api.get(f"{address}&cursor={first['next']}").json
 
     assert [[each["name"] for each in page["items"]] for page in (first, second)] == [
-        ["a/3.tar.age", "a/2.tar.age"],
-        ["a/1.tar.age"],
+        [names[3], names[2]],
+        [names[1]],
     ]
     assert second["next"] is None
 
@@ -89,8 +84,8 @@ def test_backups_are_read_page_by_page_the_newest_first(app: Flask, instance: In
 def test_all_that_the_store_holds_can_be_chosen_however_much_has_expired_since(
     app: Flask, instance: Instance, layout: Layout
 ) -> None:
-    backed_up(instance, "a/oldest.tar.age", "2026-01-01T01:00:00Z")
-    backed_up(instance, "a/newest.tar.age", "2026-11-01T01:00:00Z")
+    backed_up(instance, "2026-01-01T01:00:00Z")
+    backed_up(instance, "2026-11-01T01:00:00Z")
     with superuser(layout, "test") as connection:
         connection.execute(EXPIRED)
 
@@ -104,7 +99,7 @@ def test_all_that_the_store_holds_can_be_chosen_however_much_has_expired_since(
 
 def test_a_backup_that_was_not_kept_is_not_in_the_register(app: Flask, instance: Instance) -> None:
     factories.asked_to(Action.BACK_UP, instance.id)
-    factories.carried_out(End.FAILED, report=told("a/1.tar.age", NIGHT))
+    factories.carried_out(End.FAILED, report={"backup": {"path": "/srv/host/backups/a/taken-1"}})
 
     assert Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"] == []
     assert db.session.get_one(Instance, instance.id).state == "active"
@@ -113,28 +108,28 @@ def test_a_backup_that_was_not_kept_is_not_in_the_register(app: Flask, instance:
 def test_what_no_rule_keeps_is_named_to_the_next_run_and_leaves_the_register_with_the_store(
     app: Flask, instance: Instance
 ) -> None:
-    backed_up(instance, "a/morning", "2026-11-24T06:00:00Z")
-    backed_up(instance, "a/noon", "2026-11-24T12:00:00Z")
-    factories.asked_to(Action.BACK_UP, instance.id)
+    morning, noon = backed_up(instance, "2026-11-24T06:00:00Z"), backed_up(instance, "2026-11-24T12:00:00Z")
+    job = factories.asked_to(Action.BACK_UP, instance.id)
     with transaction():
         batch = claiming.claim("worker", [SITE], 0, most=1)
         assert batch
         wanted = variables.order(batch).instances[instance.short_id]["backups"]["expired"]
-    factories.concluded(batch.claims[0], report=told("a/evening", "2026-11-24T18:00:00Z", ("a/morning",)))
+    report = factories.stored(job, "2026-11-24T18:00:00Z", [morning])
+    factories.concluded(batch.claims[0], report=report)
     shown = Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"]
 
-    assert wanted == ["a/morning"]
+    assert wanted == [morning]
     assert [(each["name"], each["expired_at"] is None) for each in shown] == [
-        ("a/evening", True),
-        ("a/noon", True),
-        ("a/morning", False),
+        (report["backup"]["name"], True),
+        (noon, True),
+        (morning, False),
     ]
 
 
 def test_a_proven_backup_says_when_and_the_health_of_the_copy_is_not_that_of_the_instance(
     app: Flask, instance: Instance
 ) -> None:
-    backed_up(instance, "a/1")
+    backed_up(instance)
     factories.asked_to(Action.DRILL, instance.id)
     factories.carried_out(report={"health": "unhealthy", "active_version": "1.0", "proven": "x"})
     shown = Api(app, Role.VIEWER).get(f"/instances/{instance.id}").json
@@ -144,7 +139,7 @@ def test_a_proven_backup_says_when_and_the_health_of_the_copy_is_not_that_of_the
 
 
 def test_a_restore_goes_to_the_backup_that_was_named_and_to_its_release(app: Flask, instance: Instance) -> None:
-    backed_up(instance, "a/1")
+    name = backed_up(instance)
     factories.asked_to(Action.UPDATE, instance.id, "2.0")
     factories.carried_out()
     [kept] = Api(app, Role.VIEWER).get(f"/instances/{instance.id}/backups").json["items"]
@@ -154,7 +149,7 @@ def test_a_restore_goes_to_the_backup_that_was_named_and_to_its_release(app: Fla
     told_to_run = order(instance).instances[instance.short_id]
 
     assert answer.status_code == 202, answer.text
-    assert told_to_run["backup"] == {"id": kept["id"], "name": "a/1", "sha256": "ab"}
+    assert told_to_run["backup"] == {"id": kept["id"], "name": name, "sha256": "ab" * 32}
     assert (told_to_run["release"]["version"], told_to_run["release"]["previous_version"]) == ("1.0", "2.0")
 
 
@@ -180,7 +175,7 @@ def test_without_a_backup_nothing_is_restored(app: Flask, instance: Instance, ac
 
 def test_the_backup_of_another_instance_is_refused(app: Flask, instance: Instance) -> None:
     other = factories.instance(factories.administration(), release="1.0")
-    backed_up(other, "b/1")
+    backed_up(other)
     [kept] = Api(app, Role.VIEWER).get(f"/instances/{other.id}/backups").json["items"]
     answer = Api(app, Role.OPERATOR).post(
         f"/instances/{instance.id}/restore", json={"reason": "test", "backup_id": kept["id"]}
@@ -198,7 +193,7 @@ def aged(instance: Instance, days: int) -> None:
 
 def test_instances_without_a_backup_or_a_proof_for_too_long_are_found(app: Flask, instance: Instance) -> None:
     cared_for = factories.instance(factories.administration(), release="1.0")
-    backed_up(cared_for, "b/1", datetime.now(UTC).isoformat())
+    backed_up(cared_for, datetime.now(UTC).isoformat())
     api = Api(app, Role.VIEWER)
 
     def found(what: str) -> list[str]:
@@ -206,10 +201,10 @@ def test_instances_without_a_backup_or_a_proof_for_too_long_are_found(app: Flask
 
     young = found("backup")
     aged(instance, 3)
-    backed_up(cared_for, "b/2", datetime.now(UTC).isoformat())
+    backed_up(cared_for, datetime.now(UTC).isoformat())
     without_backup = found("backup")
     aged(instance, 40)
-    backed_up(cared_for, "b/3", datetime.now(UTC).isoformat())
+    backed_up(cared_for, datetime.now(UTC).isoformat())
     without_proof = found("proof")
     factories.asked_to(Action.DRILL, cared_for.id)
     factories.carried_out(report={"proven": "x"})

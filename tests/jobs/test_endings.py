@@ -87,6 +87,21 @@ def test_an_update_that_was_cut_short_is_certain_only_if_nothing_was_touched(
     assert factories.concluded(factories.claimed(), end, touched=touched) is state
 
 
+@pytest.mark.parametrize("end", [End.CANCELLED, End.DEADLINE, End.BROKEN])
+@pytest.mark.parametrize("state", [State.ACTIVE, State.SUSPENDED])
+def test_what_answers_as_before_proves_nothing_where_the_playbook_did_not_come_to_its_end(
+    instance: Instance, state: State, end: End
+) -> None:
+    with transaction():
+        instance.state = state
+    job = factories.asked_to(Action.UPDATE, instance.id)
+    report = {"health": "healthy", "active_version": "notice" if state is State.SUSPENDED else "1.0"}
+
+    factories.carried_out(end, report)
+
+    assert factories.job(job.id).state is JobState.NEEDS_ATTENTION
+
+
 def test_a_check_may_be_cut_short_anywhere(instance: Instance) -> None:
     factories.asked_to(Action.CHECK, instance.id)
 

@@ -128,7 +128,7 @@ def test_the_host_that_did_not_answer_is_parked_and_not_the_other() -> None:
     claim = alone()[0]
     back = {"health": "healthy", "active_version": "1.0", "moved": "back"}
 
-    outcome = Outcome(End.UNREACHABLE, touched=True, report=back, events_emitted=0, target_silent=True)
+    outcome = Outcome(End.FAILED, touched=True, report=back, events_emitted=0, target_silent=True)
     with transaction():
         states = instances.conclude({claim: outcome})
 

@@ -93,6 +93,13 @@ def test_what_is_put_into_a_store_is_read_back_fetched_and_removed(asked: Asked,
     assert asked.does("sum_of", "a/b é.tar.age") is None
 
 
+@pytest.mark.parametrize("kept", ["file"], indirect=True)
+def test_no_name_leads_out_of_a_store(asked: Asked) -> None:
+    for name in ("../a", "a/../../b", "/etc/passwd", "a//b", "", ".", "a/b\n", "a/\u202eb"):
+        with pytest.raises(RuntimeError, match="no name in a store"):
+            asked.does("remove", name)
+
+
 def test_a_portal_is_backed_up_restored_and_its_old_backup_expires(
     does, kept: Kept, asked: Asked, portal: Path, host: Layout, address
 ) -> None:

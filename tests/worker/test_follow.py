@@ -103,6 +103,14 @@ def test_a_proof_is_as_old_as_the_question_that_the_database_answered(
     assert all(proof <= at for proof, at in zip(script.proofs, answered, strict=False))
 
 
+def test_a_number_that_not_every_reader_of_json_can_hold_becomes_text(claim: Claim) -> None:
+    common, odd = [2**63 - 1, 1e300, True], [2**70, 10**400, float("inf")]
+
+    outcome = followed(claim, [said(prov_report={"erased": common + odd}), SUCCESS])
+
+    assert outcome.report == {"erased": [*common, str(2**70), str(10**400), "inf"]}
+
+
 def test_a_report_is_cleaned_like_any_event(claim: Claim) -> None:
     outcome = followed(claim, [said(prov_report={"cause": f"a\0b {SECRET}"}), SUCCESS])
 
