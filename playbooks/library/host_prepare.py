@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   tls:
-    description: Whether its proxy is to serve HTTPS.
+    description: Whether its instances are reached by HTTPS.
     type: bool
     default: false
   install:
@@ -132,7 +132,7 @@ def places_of_services(root: Path) -> dict[str, str]:
     }
 
 
-def facts(root: Path, *, tls: bool) -> dict[str, Any]:
+def facts(root: Path, *, tls: bool, certificates: str) -> dict[str, Any]:
     return {
         "root": str(root),
         "python": sys.executable,
@@ -142,7 +142,7 @@ def facts(root: Path, *, tls: bool) -> dict[str, Any]:
         "postgres_bin": postgres_bin(),
         "postgres_socket_dir": "/run/postgresql",
         "postgres_port": 5432,
-        "proxy": {"scheme": "https" if tls else "http", "group": PROXY_GROUP},
+        "proxy": {"scheme": "https" if tls else "http", "group": PROXY_GROUP, "certificates": certificates},
     }
 
 
@@ -171,6 +171,7 @@ def main() -> None:
             "root": {"type": "path", "required": True},
             "python": {"type": "str", "required": True},
             "tls": {"type": "bool", "default": False},
+            "certificates": {"type": "path", "default": ""},
             "install": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -185,7 +186,8 @@ def main() -> None:
             make(root, wanted)
     except OSError as problem:
         module.fail_json(msg=f"The server could not be prepared: {problem}")
-    report = {"facts": facts(root, tls=module.params["tls"]), "capacity": capacity(root)}
+    told = {name: module.params[name] for name in ("tls", "certificates")}
+    report = {"facts": facts(root, **told), "capacity": capacity(root)}
     module.exit_json(changed=bool(wanted), prov_report=report)
 
 

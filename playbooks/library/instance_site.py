@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.proxy_map import CERTIFICATES, KEYS, SITES, USED, Proxy, ProxyError, entry, generation_in
 from ansible.module_utils.proxy_words import check_pair, checked_name, checked_path, checked_upstream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCUMENTATION = r"""
 module: instance_site
@@ -34,11 +32,11 @@ options:
   upstream:
     description: Where the instance listens, C(unix:/path) or C(address:port); needed if it is served.
     type: str
-  certificate:
-    description: File with the certificate of this name and its chain; without, it has that of the proxy.
-    type: path
-  key:
-    description: File with its private key, which the workers of nginx can read.
+  certificates:
+    description:
+      - Folder of certificates that are for one name, as clients of an authority (ACME) lay them out - C(fullchain.pem),
+        the certificate with its chain, and C(privkey.pem), which the workers of nginx can read, in a folder named like
+        the name. A name that has none has that of the proxy.
     type: path
   folder:
     description: Folder of the proxy.
@@ -78,6 +76,7 @@ reloaded:
 """
 
 LONG = 1 << 20  # bytes of a file of which the time alone is of interest
+OWN = ("fullchain.pem", "privkey.pem")
 NOT_READ = "site: the proxy has not read it yet"
 
 
@@ -86,11 +85,18 @@ def wanted(params: dict[str, Any]) -> dict[str, str]:
     checked_name(params["name"])
     if params["state"] == "absent":
         return dict.fromkeys((SITES, CERTIFICATES, KEYS), "")
-    pair = {CERTIFICATES: params["certificate"], KEYS: params["key"]}
-    if all(pair.values()):
-        check_pair(*map(checked_path, pair.values()))
-    files = {file: f"{path};" if path else "" for file, path in pair.items()}
+    pair = pair_of(params["certificates"], params["name"])
+    files = {file: f"{path};" if path else "" for file, path in zip((CERTIFICATES, KEYS), pair, strict=True)}
     return {SITES: f"{checked_upstream(params['upstream'])};", **files}
+
+
+def pair_of(folder: str | None, name: str) -> list[str]:
+    """The files of its own certificate and key, each empty if it has none."""
+    pair = [f"{folder}/{name}/{file}" for file in OWN]
+    if not folder or not any(Path(file).exists() for file in pair):
+        return ["", ""]
+    check_pair(*map(checked_path, pair))
+    return pair
 
 
 def is_read(proxy: Proxy, name: str) -> bool:
@@ -151,13 +157,11 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "upstream": {"type": "str"},
-            "certificate": {"type": "path"},
-            "key": {"type": "path", "no_log": False},
+            "certificates": {"type": "path"},
             "folder": {"type": "path", "required": True},
             "reload": {"type": "list", "elements": "str", "required": True},
         },
         required_if=[("state", "present", ("upstream",))],
-        required_together=[("certificate", "key")],
         supports_check_mode=True,
     )
     name, proxy = module.params["name"], Proxy(module.params["folder"], module.params["reload"])

@@ -113,6 +113,7 @@ def _read(schema: type[Schema], host_key: TextIO | None, **given: Any) -> Any:
     """What the options say, read as the API reads it; Invalid."""
     said = {name: value for name, value in given.items() if value not in {None, ()}}
     said |= {name: None for name in ("memory_mb", "disk_mb") if said.get(name) == NOT_LIMITED}
+    said |= {name: None for name, value in said.items() if value == ""}
     said |= {"host_key": host_key.read()} if host_key else {}
     try:
         return schema().load(said)
@@ -148,15 +149,17 @@ def change(name: str, output: str, **given: Any) -> None:
 
 @hosts.command("prepare")
 @click.argument("name")
-@click.option("--root", default=Wish.root, show_default=True, help="The folder of the instances.")
+@click.option("--root", help=f"The folder of the instances; the first time {Wish.root}.")
 @click.option("--install", is_flag=True, help="Let the server install what it lacks, from its own sources.")
-@click.option("--certificate", help="A path on the server; with it its instances are reached by HTTPS.")
+@click.option("--certificate", help="A path on the server; with it its instances are reached by HTTPS; '': without.")
 @click.option("--key", help="The private key of the certificate, a path on the server.")
+@click.option("--certificates", help="A folder on the server with certificates of single names.")
+@click.option("--acme", help="A folder on the server, the webroot of a client of a certificate authority.")
 @click.option("--wait", default=900, show_default=True, help="Seconds to wait for its end.")
 @reason_option
 @output_option
 def prepare(name: str, wait: int, output: str, **given: Any) -> None:
-    """Make a server fit for instances: a worker of its site does. Harmless to repeat."""
+    """Make a server fit for instances: a worker of its site does. Harmless to repeat; what is not given stays."""
     wish = _read(PrepareRequest, None, **given)
     with transaction():
         wished = preparing.ask(name, **wish)

@@ -16,7 +16,7 @@ from provisioner.db import transaction
 from provisioner.errors import DomainError, Invalid
 from provisioner.estate import preparing, queries, service
 from provisioner.estate.drain_schemas import obstacles
-from provisioner.estate.schemas import HostChangeForm, HostForm, PrepareRequest, TurnForm
+from provisioner.estate.schemas import HostChangeForm, HostForm, PrepareForm, TurnForm
 from provisioner.hosts import service as registry
 from provisioner.hosts.models import Connection, Host, HostState
 from provisioner.instances import queries as instances
@@ -94,7 +94,7 @@ def change(name: str) -> Response | tuple[str, int]:
 @blp.post("/<name>/preparation")
 @requires(Right.ADMINISTER)
 def prepare(name: str) -> Response:
-    given = browser.form(PrepareRequest)
+    given = browser.form(PrepareForm)
     with transaction():
         preparing.ask(name, **given)
     flash(gettext("It is asked for. A worker of its site prepares the server; this page tells when it is done."))

@@ -40,24 +40,30 @@ class Failed(Conflict):
 @dataclass(frozen=True)
 class Wish:
     """`root`: the folder of the instances. `install`: packages that are missing are installed, from where the server
-    gets its own. `certificate` and `key`: paths on the server; with them its instances are reached by HTTPS.
+    gets its own. The rest are paths on the server: `certificate` and `key`, with which its instances are reached by
+    HTTPS; `certificates`, the folder of those that are for one name; `acme`, the webroot of a client of an authority.
     """
 
     root: str = "/srv/provisioner"
     install: bool = False
     certificate: str | None = None
     key: str | None = None
+    certificates: str | None = None
+    acme: str | None = None
+
+
+USUAL = Wish().__dict__
 
 
 def ask(name: str, reason: str, **wish: Any) -> datetime:
-    """Let a worker of its site prepare the host, as `Wish` says, again if it has been before; returns since when that
-    is wished for.
+    """Let a worker of its site prepare the host, as `Wish` says, again if it has been before: then what is left out
+    stays, but for `install`. Returns since when that is wished for.
     """
     host = held(name)
     if host.connection is Connection.LOCAL:
         raise PreparesItself
     asked = db.session.get(Preparation, host.id) or Preparation(host_id=host.id)
-    asked.wish = Wish(**wish).__dict__
+    asked.wish = {**USUAL, **(asked.wish or {}), "install": False, **wish}
     asked.asked_at = asked.due_at = now = _now()
     if asked.ended_at:
         asked.began_at = None  # else somebody may still be at it, with the wish of before
@@ -100,7 +106,7 @@ def _due() -> ColumnElement[bool]:
 
 def told(wish: Json) -> dict[str, Any]:
     """What the playbook needs to know."""
-    return {"prepare": {**wish, "python": PYTHON, "supervising": SUPERVISING.read_text(encoding="utf-8")}}
+    return {"prepare": {**USUAL, **wish, "python": PYTHON, "supervising": SUPERVISING.read_text(encoding="utf-8")}}
 
 
 def end(attempt: Attempt, report: Json, said: str, *, succeeded: bool) -> None:

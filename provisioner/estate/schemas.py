@@ -154,26 +154,45 @@ class HostChangeForm(HostChange):
 
 
 class PrepareRequest(Schema):
-    """Making a server fit for instances."""
+    """Making a server fit for instances. What is left out stays as it was at the last time."""
 
-    root = fields.String(
-        load_default=Wish.root, validate=KEY_FILE, metadata={"description": "The folder of the instances on it."}
-    )
-    install = fields.Boolean(
-        load_default=False, metadata={"description": "Let it install what it lacks, from its own sources."}
-    )
+    root = fields.String(validate=KEY_FILE, metadata={"description": f"The folder of the instances: {Wish.root}."})
+    install = fields.Boolean(metadata={"description": "Let it install what it lacks this time, from its own sources."})
     certificate = fields.String(
-        load_default=None,
+        allow_none=True,
         validate=KEY_FILE,
-        metadata={"description": "A path on the server; with it its instances are reached by HTTPS."},
+        metadata={"description": "A path on the server; with it its instances are reached by HTTPS; null: without."},
     )
-    key = fields.String(load_default=None, validate=KEY_FILE, metadata={"description": "Of the certificate."})
+    key = fields.String(allow_none=True, validate=KEY_FILE, metadata={"description": "Of the certificate."})
+    certificates = fields.String(
+        allow_none=True,
+        validate=KEY_FILE,
+        metadata={
+            "description": "A folder on the server with certificates of single names: `<name>/fullchain.pem` and "
+            "`<name>/privkey.pem`."
+        },
+    )
+    acme = fields.String(
+        allow_none=True,
+        validate=KEY_FILE,
+        metadata={"description": "A folder on the server, the webroot of a client of a certificate authority (ACME)."},
+    )
     reason = fields.String(required=True, validate=REASON)
 
     @validates_schema
     def _is_a_pair(self, data: Json, **_: Any) -> None:
-        if (data["certificate"] is None) != (data["key"] is None):
+        pair = [name in data and data[name] is not None for name in ("certificate", "key")]
+        if pair[0] != pair[1] or ("certificate" in data) != ("key" in data):
             raise ValidationError("A certificate needs its key, and a key its certificate.", "key")
+
+
+class PrepareForm(PrepareRequest):
+    """PrepareRequest as a form, in which an empty field says that there is none."""
+
+    certificate = fields.String(validate=KEY_FILE, load_default=None)
+    key = fields.String(validate=KEY_FILE, load_default=None)
+    certificates = fields.String(validate=KEY_FILE, load_default=None)
+    acme = fields.String(validate=KEY_FILE, load_default=None)
 
 
 class PreparationView(Schema):

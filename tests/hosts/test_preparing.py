@@ -15,6 +15,7 @@ from provisioner.hosts.models import Connection
 from provisioner.hosts.service import Registration
 from tests import factories
 from tests.factories import Api
+from tests.visitors import Visitor
 
 REPORT = {"facts": {"root": "/srv/new"}, "capacity": {"memory_mb": 1000, "disk_mb": 1000}}
 
@@ -92,3 +93,47 @@ def test_what_failed_says_why_and_can_be_wished_for_again(api: Api) -> None:
 
     assert state(api)["failure"] is None
     assert begun()
+
+
+HTTPS = {"certificate": "/etc/apps.pem", "key": "/etc/apps.key", "acme": "/var/lib/acme"}
+
+
+def asked(api: Api, **wish: Any) -> Json:
+    """What the playbook is told once this has been wished for."""
+    assert api.post("/hosts/bare/preparation", json={"reason": "again", **wish}).status_code == 202
+    attempt = begun()
+    ended(attempt)
+    assert attempt
+    told: Json = preparing.told(attempt.wish)["prepare"]
+    return told
+
+
+def test_what_is_left_out_of_a_wish_stays_as_it_was_but_for_installing(api: Api) -> None:
+    first = asked(api, root="/srv/apps", install=True, **HTTPS)
+    again = asked(api, certificates="/etc/certificates")
+
+    assert (first["root"], first["install"], first["certificates"]) == ("/srv/apps", True, None)
+    assert again == first | {"install": False, "certificates": "/etc/certificates"}
+
+
+def test_the_page_shows_the_wish_and_an_empty_field_is_none(app: Flask, api: Api) -> None:
+    asked(api, **HTTPS)
+    visitor = Visitor(app, Role.ADMINISTRATOR)
+    page = visitor.get("/hosts/bare").text
+    fields = dict.fromkeys((*HTTPS, "certificates"), "")
+    visitor.post("/hosts/bare/preparation", reason="without HTTPS", **fields)
+    wish = state(api)
+
+    assert all(f'value="{place}"' in page for place in HTTPS.values())
+    assert wish["ended_at"] is None
+    attempt = begun()
+    assert attempt
+    assert {attempt.wish[name] for name in fields} == {None}
+
+
+@pytest.mark.parametrize("wish", [{"certificate": "/etc/apps.pem"}, {"certificate": "/etc/apps.pem", "key": None}])
+def test_a_certificate_without_its_key_is_refused(api: Api, wish: Json) -> None:
+    refused = api.post("/hosts/bare/preparation", json={"reason": "half", **wish})
+
+    assert refused.status_code == 422
+    assert begun() is None

@@ -196,6 +196,15 @@ def certificate(folder: Path, *names: str) -> tuple[str, str]:
     return str(files[0]), str(files[1])
 
 
+def certificate_of(folder: Path, name: str) -> Path:
+    """One for a single name, laid out as clients of an authority do; the folder of all of them is `certificates`."""
+    place = folder / "certificates" / name
+    place.mkdir(parents=True, exist_ok=True)
+    for made, file in zip(certificate(folder, name), ("fullchain.pem", "privkey.pem"), strict=True):
+        Path(made).replace(place / file)
+    return place / "fullchain.pem"
+
+
 def at_once(module: str, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The results of that many calls of a module in as many processes."""
     script = Path(__file__).with_name("at_once.py")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .proxies import HERE, NGINX, Nginx, certificate, instance
+from .proxies import HERE, NGINX, Nginx, certificate, certificate_of, instance
 from .runs import PLAYBOOKS
 
 NAME, OWN, PLAIN = "portal.apps.example", "own.example", "plain.example"
@@ -218,24 +218,24 @@ def test_challenges_of_an_authority_are_answered_from_a_folder(serve, configure,
 
 
 def test_each_name_has_its_certificate(serve, configure, nginx: Nginx, short: Path, wildcard):
-    own = certificate(short, OWN)
+    own = certificate_of(short, OWN)
     configure(**wildcard)
     serve(NAME)
-    result = serve(OWN, certificate=own[0], key=own[1])
+    result = serve(OWN, certificates=str(short / "certificates"))
 
-    told = [nginx.get_securely(NAME, wildcard["certificate"]).told, nginx.get_securely(OWN, own[0]).told]
+    told = [nginx.get_securely(NAME, wildcard["certificate"]).told, nginx.get_securely(OWN, own).told]
 
     assert [one["headers"]["host"] for one in told] == [f"{name}:{nginx.https_port}" for name in (NAME, OWN)]
     assert {one["headers"]["x-forwarded-proto"] for one in told} == {"https"}
     assert result["drift"] == ["site: it is missing", "site: its certificate differs"]
-    assert not serve(OWN, certificate=own[0], key=own[1])["changed"]
+    assert not serve(OWN, certificates=str(short / "certificates"))["changed"]
 
 
 def test_only_names_with_a_certificate_are_sent_to_it(serve, configure, nginx: Nginx, short: Path, wildcard):
-    own = certificate(short, OWN)
+    certificate_of(short, OWN)
     configure(**wildcard)
     serve(PLAIN)
-    serve(OWN, certificate=own[0], key=own[1])
+    serve(OWN, certificates=str(short / "certificates"))
 
     answers = [nginx.get(name).status for name in (OWN, PLAIN, "nobody.apps.example")]
 
@@ -246,16 +246,16 @@ def test_only_names_with_a_certificate_are_sent_to_it(serve, configure, nginx: N
 
 def test_a_certificate_that_was_renewed_counts_without_a_reload(serve, configure, nginx: Nginx, short: Path):
     configure(tls=True)
-    own = certificate(short, OWN)
-    serve(OWN, certificate=own[0], key=own[1])
-    assert nginx.get_securely(OWN, Path(own[0])).status == 200
+    own = certificate_of(short, OWN)
+    serve(OWN, certificates=str(short / "certificates"))
+    assert nginx.get_securely(OWN, own).status == 200
     with pytest.raises(ssl.SSLError):
-        nginx.get_securely("nobody.example", Path(own[0]))
+        nginx.get_securely("nobody.example", own)
     reloads = nginx.reloads
 
-    certificate(short, OWN)
+    certificate_of(short, OWN)
 
-    assert nginx.get_securely(OWN, Path(own[0])).status == 200
+    assert nginx.get_securely(OWN, own).status == 200
     assert nginx.reloads == reloads
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .proxies import Nginx, at_once, certificate, instance
+from .proxies import Nginx, at_once, certificate_of, instance
 
 NAME = "portal.region-oriental.example"
 HOSTILE = [
@@ -288,9 +288,10 @@ def test_no_request_is_lost_while_names_come_and_go(site, nginx: Nginx):
 
 
 def test_a_certificate_of_ones_own_must_be_one(site, nginx: Nginx, short: Path):
-    own, other = certificate(short, NAME), certificate(short, "other.example")
+    own, other = certificate_of(short, NAME), certificate_of(short, "other.example")
+    other.with_name("privkey.pem").replace(own.with_name("privkey.pem"))
 
-    result = site(certificate=own[0], key=other[1])
+    result = site(certificates=str(short / "certificates"))
 
     assert "are no certificate with its key" in result["msg"]
     assert nginx.names == []
