@@ -1,7 +1,6 @@
 """What calls a removal off and what does not, and removals that rest on a person's word."""
 
 from importlib import import_module
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,37 +10,16 @@ from provisioner.accounts.policy import Role
 from provisioner.audit.models import AuditEvent
 from provisioner.catalogue.models import App
 from provisioner.db import db, transaction
-from provisioner.instances.lifecycle import NOTICE, Action, State
+from provisioner.instances.lifecycle import Action, State
 from provisioner.instances.models import Instance, InstanceSecret
 from provisioner.jobs.lifecycle import End, JobState
 from provisioner.jobs.models import Job
 from tests import factories
 from tests.factories import Api
+from tests.instances.lives import NOTICED, asks, now
 from tests.visitors import Visitor
 
-NOTICED = {"health": "healthy", "active_version": NOTICE}
 SERVES = {"health": "healthy", "active_version": "1.0"}
-
-
-@pytest.fixture
-def api(app: Flask) -> Api:
-    factories.host()
-    factories.app("complaints")
-    return Api(app, Role.OPERATOR)
-
-
-@pytest.fixture
-def instance(api: Api) -> Instance:
-    return factories.instance(factories.administration(), release="1.0")
-
-
-def now(instance: Instance) -> Instance:
-    db.session.rollback()
-    return db.session.get_one(Instance, instance.id, populate_existing=True)
-
-
-def asks(api: Api, instance: Instance, action: str, **body: Any) -> Any:
-    return api.post(f"/instances/{instance.id}/{action}", json={"reason": "test", **body})
 
 
 def events(action: str) -> list[AuditEvent]:

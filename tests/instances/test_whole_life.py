@@ -18,31 +18,10 @@ from provisioner.jobs.models import Job
 from provisioner.requests import service as requests
 from tests import factories
 from tests.factories import SITE, Api
+from tests.instances.lives import NOTICED, asks, now
 from tests.visitors import Visitor
 
-NOTICED = {"health": "healthy", "active_version": NOTICE}
 ERASED = {"erased": {"folders": ["/srv/x"], "database": "x", "address": "http://127.0.0.1:1"}}
-
-
-@pytest.fixture
-def api(app: Flask) -> Api:
-    factories.host()
-    factories.app("complaints")
-    return Api(app, Role.OPERATOR)
-
-
-@pytest.fixture
-def instance(api: Api) -> Instance:
-    return factories.instance(factories.administration(), release="1.0")
-
-
-def now(instance: Instance) -> Instance:
-    db.session.rollback()
-    return db.session.get_one(Instance, instance.id, populate_existing=True)
-
-
-def asks(api: Api, instance: Instance, action: str, **body: Any) -> Any:
-    return api.post(f"/instances/{instance.id}/{action}", json={"reason": "test", **body})
 
 
 def done(api: Api, instance: Instance, action: str, report: Json, end: End = End.SUCCEEDED, **body: Any) -> JobState:
