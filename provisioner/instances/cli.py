@@ -3,6 +3,7 @@
 """
 
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +53,22 @@ def list_instances(as_of: datetime | None, output: str, **filters: Any) -> None:
 
 def _flat(row: Any) -> dict[str, Any]:
     return dict(row._mapping)  # noqa: SLF001 - how a row is read by name
+
+
+@instances.command("names")
+@click.option("--ttl", type=click.IntRange(1, 604_800), default=300, show_default=True, help="Seconds, for resolvers.")
+def names(ttl: int) -> None:
+    """The DNS records by which instances are found on servers of their own, as lines of a zone file."""
+    for each in queries.names():
+        click.echo(f"{each.hostname}. {ttl} IN {_record(each.host)}")
+
+
+def _record(address: str) -> str:
+    """What leads to a server that is known by a number or by a name."""
+    try:
+        return f"{'A' if ip_address(address).version == 4 else 'AAAA'} {address}"  # noqa: PLR2004 - the version of IP
+    except ValueError:
+        return f"CNAME {address}."
 
 
 @instances.command("show")

@@ -17,6 +17,7 @@ from provisioner.backups.models import Backup
 from provisioner.catalogue.models import App
 from provisioner.db import db
 from provisioner.errors import NotFound
+from provisioner.hosts.models import Host
 from provisioner.instances.inventory import FROZEN, constant, facts, host, selected, version
 from provisioner.instances.lifecycle import LIVE, Environment, Health, State
 from provisioner.instances.models import Instance, InstancePeriod
@@ -236,3 +237,14 @@ def _about(text: str, as_of: datetime | None) -> ColumnElement[bool]:
     meant = select(matches(text, as_of).c.administration_id)
     named = Instance.hostname.contains(label, autoescape=True) | (Instance.short_id == label)
     return named | Instance.administration_id.in_(meant)
+
+
+def names() -> Sequence[Any]:
+    """By which name instances answer, in its order, and the address of the host that it has to lead to; those that have
+    a port answer by the address itself.
+
+    Columns: hostname, host (its address).
+    """
+    query = select(Instance.hostname, Host.address.label("host")).join(Host, Host.id == Instance.host_id)
+    there = query.where(Instance.state != State.REMOVED, Instance.port.is_(None))
+    return db.session.execute(there.order_by(Instance.hostname)).all()

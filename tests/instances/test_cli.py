@@ -8,8 +8,10 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import func, select
 
-from provisioner.db import db
+from provisioner.db import db, transaction
 from provisioner.errors import NotFound
+from provisioner.hosts import service as hosts
+from provisioner.hosts.models import Host, HostState
 from provisioner.instances.cli import instances
 from provisioner.instances.lifecycle import Action
 from provisioner.instances.models import Instance
@@ -67,3 +69,25 @@ def test_a_date_that_is_none_is_a_mistake_of_usage(app: Flask) -> None:
     done = CliRunner().invoke(instances, ["list", "--as-of", "yesterday"])
 
     assert (done.exit_code, "give a day" in done.stderr) == (2, True)
+
+
+def test_names_are_told_as_records_that_lead_to_their_servers(app: Flask) -> None:
+    factories.app("complaints")
+    facts = {"isolated": True, "proxy": {"scheme": "http"}}
+    for number, address in enumerate(("192.0.2.11", "2001:db8::1", "rabat-1.example")):
+        host = factories.host(f"server-{number}", ports=(None, None), facts=facts)
+        with transaction():
+            db.session.get_one(Host, host.id).address = address
+        factories.instance(factories.administration(f"commune-{number}"), release="1.0")
+        with transaction():
+            hosts.turn(host.name, HostState.CORDONED, "test")
+    factories.host("with-ports")
+    factories.instance(factories.administration("commune-by-port"), release="1.0")
+
+    lines = [line.partition(".") for line in run("names", "--ttl", "60").splitlines()]
+
+    assert [(name, rest.partition(" ")[2]) for name, _, rest in lines] == [
+        ("complaints-commune-0", "60 IN A 192.0.2.11"),
+        ("complaints-commune-1", "60 IN AAAA 2001:db8::1"),
+        ("complaints-commune-2", "60 IN CNAME rabat-1.example."),
+    ]
