@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,6 +156,16 @@ def processes(*words: str) -> list[int]:
         if line and all(word in line for word in words):
             found.append(int(folder.name))
     return found
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process holds open, as the kernel names it, without what it lets go of just then."""
+    held = set()
+    with suppress(OSError):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                held.add(str(file.readlink()))
+    return held
 
 
 Kind = TypeVar("Kind", bound=Service)

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.chaos.estate import Estate
-from tests.running import Service, processes, wait_for
+from tests.running import Service, open_files, processes, wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -102,15 +102,8 @@ class Reader:
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             _, _, remote, *rest = line.split()
             if int(remote.split(":")[1], 16) == self._ours:
-                return next(pid for pid in processes("gunicorn") if f"socket:[{rest[6]}]" in _open_files(pid))
+                return next(pid for pid in processes("gunicorn") if f"socket:[{rest[6]}]" in open_files(pid))
         raise AssertionError("nobody is at the other end")
-
-
-def _open_files(pid: int) -> set[str]:
-    try:
-        return {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
-    except OSError:
-        return set()
 
 
 @pytest.fixture(scope="module")

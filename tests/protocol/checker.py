@@ -200,8 +200,9 @@ def drains_are_kept(life: Life) -> Wrong:
         elif entry.kind is Kind.RESTORED:
             drained.clear()
         elif entry.kind is Kind.CLAIMED:
-            site = life.tables.hosts[entry.host].site
-            if drained & {"service:", f"site:{site}", f"worker:{entry.more.split(':')[0]}"}:
+            job = life.jobs.get(entry.job)  # none after the database was restored
+            sites = {f"site:{life.tables.hosts[host].site}" for host in (job.hosts if job else [entry.host])}
+            if drained & {"service:", *sites, f"worker:{entry.more.split(':')[0]}"}:
                 yield f"job {entry.job} is begun at {entry.at:.1f} although nothing new may"
 
 

@@ -185,7 +185,7 @@ class Protocol(Queue):
         if not self.may_conclude(job, held):
             raise Fenced
         untouched = not outcome.touched and (not job.touched or job.retry_safe)
-        serving = instance.applied and outcome.serving
+        serving = instance.applied and outcome.serving and outcome.end is End.FAILED
         known = untouched or is_known(job.action, failed=outcome.end is End.FAILED, serving=serving)
         again = outcome.end is End.UNREACHABLE and self.may_repeat(job, untouched=untouched)
         end = self.really(job, outcome.end)

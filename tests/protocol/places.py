@@ -75,8 +75,13 @@ class Places:
 
     def is_drained(self, job: Job, owner: str) -> bool:
         worker = owner.split(":", maxsplit=1)[0]
-        here = {(DrainScope.SERVICE, ""), (DrainScope.SITE, job.site), (DrainScope.WORKER, worker)}
+        sites = {(DrainScope.SITE, site) for site in self.sites_of(job)}
+        here = {(DrainScope.SERVICE, ""), *sites, (DrainScope.WORKER, worker)}
         return bool(here & self.tables.drains)
+
+    def sites_of(self, job: Job) -> set[str]:
+        """Those that a worker must serve to carry it out."""
+        return {self.tables.hosts[host].site for host in job.hosts}
 
     def is_reachable(self, job: Job) -> bool:
         return all(self.tables.hosts[host].probe_at is None for host in job.hosts)

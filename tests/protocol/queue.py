@@ -68,7 +68,8 @@ class Queue(Places):
         return job.background, job.queued_at, job.id
 
     def candidates(self, owner: str, sites: list[str]) -> list[Job]:
-        return [job for job in self.tables.jobs.values() if job.site in sites and self.may_begin(job, owner)]
+        jobs = self.tables.jobs.values()
+        return [job for job in jobs if self.sites_of(job) <= set(sites) and self.may_begin(job, owner)]
 
     def may_begin(self, job: Job, owner: str) -> bool:
         return (

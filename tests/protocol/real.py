@@ -83,6 +83,8 @@ class Real:
         self._instances = {}
         for name, wanted in self._setup.instances.items():
             self._instances[name] = factories.asked(factories.administration(name).id, wanted.app).instance_id
+        factories.worker("between", tuple(set(self._setup.sites.values())))  # so that instances may move to any host
+        self.superuser.execute("UPDATE worker SET seen_at = 'infinity'")
         self._ports = dict(zip(self._instances, count(10000), strict=False))
         self._hosts = {name: host.id for name, host in self._hosts.items()}
         self._releases = {name: [release.id for release in app.releases] for name, app in self._apps.items()}

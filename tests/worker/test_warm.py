@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.common.text import formatters
 
 from provisioner.instances.variables import RunOrder
-from tests.running import processes, wait_for
+from tests.running import open_files, processes, wait_for
 from tests.worker.playing import INSTANCE, heard, order
 from worker.run import Run, Sandbox, ready
 
@@ -64,10 +64,8 @@ def waiting(sandbox: Sandbox, kind: str) -> int:
 
 
 def sockets(pid: int) -> str:
-    """The lines of the kernel's table for those that the process holds; none if it lets go of one just then."""
-    held = set()
-    with suppress(OSError):
-        held = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    """The lines of the kernel's table for those that the process holds."""
+    held = open_files(pid)
     lines = Path("/proc/net/unix").read_text().splitlines()
     return "\n".join(line for line in lines if f"socket:[{line.split()[6]}]" in held)
 
