@@ -53,6 +53,8 @@ include {folder}/told.conf;
 server_names_hash_max_size 65536;
 server_names_hash_bucket_size 512;
 map $http_upgrade $site_connection {{ default upgrade; "" close; }}
+log_format site_used "";
+open_log_file_cache max=1000 inactive=60s valid=60s;
 server {{ listen {port} default_server; return 404; }}
 include {folder}/blocks.conf;
 """
@@ -133,10 +135,9 @@ class Blocks(Way):
         given = PARAMETERS | self.nginx.parameters
         self.serving = proxy_config.serving_of(given, port, "").replace(UNKNOWN, "")
         (folder / "blocks.conf").write_text("".join(map(self._block, range(self.names))))
+        told = {"folder": folder, "access_log": proxy_config.access_log(given)}
         everything = BLOCKS.format(folder=folder, port=port)
-        self.nginx.main.write_text(
-            proxy_config.STANDALONE.format(folder=folder, user=f"user {getuser()};\n", all=everything)
-        )
+        self.nginx.main.write_text(proxy_config.STANDALONE.format(**told, user=f"user {getuser()};\n", all=everything))
         self._tell()
 
     def _block(self, number: int) -> str:
@@ -195,7 +196,7 @@ def under_load(way: Way, *headers: str, reloads: bool) -> Load:
 def running(kind: type[Way], label: str, names: int) -> Iterator[Way]:
     with tempfile.TemporaryDirectory(prefix="proxy-") as name:
         folder = Path(name)
-        for below in ("logs", "temp", "pages"):
+        for below in ("logs", "temp", "pages", "used"):
             (folder / below).mkdir()
         way = kind(label, names, Nginx(folder, free_port(), free_port()))
         way.fill()
