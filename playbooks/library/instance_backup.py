@@ -241,6 +241,11 @@ def report(folder: Path) -> dict[str, Any]:
     }
 
 
+def is_to_take(params: dict[str, Any], folder: Path) -> bool:
+    is_kept_already = params["name"] and recalled(params["receipt"]).get("backup", {}).get("name") == params["name"]
+    return not is_kept_already and not folder.exists() and is_anything_there(params)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -268,11 +273,6 @@ def main() -> None:
         module.fail_json(msg=f"No backup could be taken, nothing was changed: {problem}")
     facts = {"prov_report": {"backup": report(folder)}} if folder.exists() else {}
     module.exit_json(changed=changed, **facts)
-
-
-def is_to_take(params: dict[str, Any], folder: Path) -> bool:
-    is_kept_already = params["name"] and recalled(params["receipt"]).get("backup", {}).get("name") == params["name"]
-    return not is_kept_already and not folder.exists() and is_anything_there(params)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.durable import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,15 +72,6 @@ def read(record: Path) -> int:
     return int(record.read_text(encoding="ascii")) if record.exists() else 0
 
 
-def write(record: Path, fence: int) -> None:
-    aside = record.with_suffix(".new")
-    with aside.open("w", encoding="ascii") as stream:
-        stream.write(str(fence))
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(record)
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -103,7 +95,7 @@ def main() -> None:
                 highest=highest,
             )
         if fence > highest and not module.check_mode:
-            write(record, fence)
+            put(record, str(fence))
     module.exit_json(changed=False, highest=max(fence, highest))
 
 

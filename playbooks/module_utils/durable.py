@@ -18,13 +18,21 @@ def settle(*places: Path) -> None:
             os.close(descriptor)
 
 
-def remember(file: Path, facts: dict[str, Any]) -> None:
-    """Write a small file of facts, whole or not at all."""
-    aside = file.with_name(f".{file.name}.new")
-    aside.write_text(json.dumps(facts), encoding="utf-8")
-    settle(aside)
+def put(file: Path, text: str, mode: int = 0o600) -> None:
+    """The file whole, or as it was, also after a loss of power."""
+    aside = file.with_name(f"{file.name}.new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     aside.replace(file)
     settle(file.parent)
+
+
+def remember(file: Path, facts: dict[str, Any]) -> None:
+    """Write a file of facts."""
+    put(file, json.dumps(facts))
 
 
 def recalled(file: str | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from ansible.module_utils.durable import remember
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path, PurePosixPath
@@ -19,14 +21,11 @@ def keep(undo: Path, root: Path, paths: Iterable[PurePosixPath], tenant: Tenant)
     undo.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tenant.acting():
         kept = {str(path): _content(root / path) for path in paths}
-    aside = undo.with_suffix(".new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(kept, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    for old in undo.parent.glob(f"{undo.name.partition('-')[0]}-*{undo.suffix}"):
-        old.unlink()
-    aside.replace(undo)
+    earlier = list(undo.parent.glob(f"{undo.name.partition('-')[0]}-*{undo.suffix}"))
+    remember(undo, kept)
+    for old in earlier:
+        if old != undo:
+            old.unlink()
 
 
 def _content(path: Path) -> dict[str, str | int] | None:

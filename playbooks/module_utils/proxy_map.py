@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible.module_utils.durable import put as put_whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,14 +38,8 @@ class ProxyError(Exception):
 
 
 def put(file: Path, text: str, mode: int = 0o640) -> None:
-    """The file whole, or as it was, also after a loss of power."""
-    aside = file.with_name(f"{file.name}.new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), mode)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(file)
+    """As `durable.put`; the workers of nginx can read it."""
+    put_whole(file, text, mode)
 
 
 def text_of(file: Path) -> str:

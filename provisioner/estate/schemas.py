@@ -181,8 +181,7 @@ class PrepareRequest(Schema):
 
     @validates_schema
     def _is_a_pair(self, data: Json, **_: Any) -> None:
-        pair = [name in data and data[name] is not None for name in ("certificate", "key")]
-        if pair[0] != pair[1] or ("certificate" in data) != ("key" in data):
+        if len({type(data.get(name, ...)) for name in ("certificate", "key")}) > 1:  # a path, null, or left out
             raise ValidationError("A certificate needs its key, and a key its certificate.", "key")
 
 

@@ -206,8 +206,12 @@ def test_nothing_leaves_before_the_other_host_answers(three: Estate, towards: tu
     instance, other = towards
     other.cable("down")
     job = move(three, towards)
-    waits = lambda: (three.service.get(f"/jobs/{job['id']}")["waits"] or {}).get("reason")  # noqa: E731
-    wait_for("it to wait for the other host", lambda: waits() == "target_parked", 120)
+
+    def is_waiting() -> bool:
+        waits = three.service.get(f"/jobs/{job['id']}")["waits"]
+        return bool(waits) and waits["reason"] == "target_parked"
+
+    wait_for("it to wait for the other host", is_waiting, 120)
 
     assert "notice" not in three.roles(job)
     assert "commune-files" in three.page(instance)
